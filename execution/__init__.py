@@ -1,0 +1,1 @@
+"""Builds, sandbox, Ray and calls: everything between a published folder and its answer."""

@@ -1,0 +1,73 @@
+"""What goes into one run of an algorithm and what comes back, free of any transport."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ContentType(StrEnum):
+    """How the bytes of a payload are to be read."""
+
+    TEXT = "text"
+    JSON = "json"
+    BINARY = "binary"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """An input or a result: UTF-8 text, JSON text in UTF-8, or bytes as they are."""
+
+    content_type: ContentType
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run gave no result.
+
+    `type` is one of the contract's error types: what the author raised (`InputError`,
+    `AlgorithmError`, ...), or what the platform saw (`TimeoutError`, `OutOfMemoryError`,
+    `TooLargeError`, `LoadingError`, `SystemError`).
+    """
+
+    type: str
+    message: str
+    stacktrace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one run: a result or a failure, what it printed, and where its time went.
+
+    Times are milliseconds. `started_ms` and `loaded_ms` are 0 for a warm worker;
+    `ran_ms` is the time inside the author's function, which is what compute is charged on.
+    """
+
+    result: Payload | None
+    failure: Failure | None
+    stdout: str = ""
+    queued_ms: float = 0.0
+    started_ms: float = 0.0
+    loaded_ms: float = 0.0
+    ran_ms: float = 0.0
+
+    @property
+    def cold(self) -> bool:
+        """Whether this run had to start its worker first."""
+        return self.started_ms > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """Where a built version lies on a node, and what it may do.
+
+    `source` is the folder with `src/`, read-only; `environment` is the virtual environment
+    that its requirements were installed into. Both are absolute paths.
+    """
+
+    version_id: str
+    name: str
+    source: str
+    environment: str
+    memory_mib: int = 1024
+    calls_others: bool = False
