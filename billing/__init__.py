@@ -1,1 +1,1 @@
-""""""
+"""Money: prices, wallets, double entry, and the record of every call."""

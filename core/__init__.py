@@ -1,1 +1,1 @@
-""""""
+"""The ground that every other package stands on: settings, database, errors, accounts."""

@@ -1,0 +1,108 @@
+"""Tables of the catalog."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid4
+
+from sqlalchemy import CheckConstraint, Column, LargeBinary, String, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import BigInteger, Field, SQLModel
+
+from core.db import moment
+
+
+class Category(StrEnum):
+    """The shelf that an algorithm stands on; the labels are what pages show."""
+
+    TEXT = "text"
+    VISION = "vision"
+    AUDIO = "audio"
+    OPERATIONS = "operations"
+    DATA = "data"
+    UTILITIES = "utilities"
+
+
+class Visibility(StrEnum):
+    """Who may see and call an algorithm: everybody, or its owner alone."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class VersionState(StrEnum):
+    """Where a version is on its way to callers."""
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    LIVE = "live"
+    FAILED = "failed"
+
+
+class Algorithm(SQLModel, table=True):
+    """A listing: the name under which an owner offers one function, in all its versions."""
+
+    __tablename__ = "algorithm"
+    __table_args__ = (UniqueConstraint("owner_id", "name_key"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    owner_id: UUID = Field(foreign_key="account.id", index=True)
+    name: str = Field(max_length=64)
+    name_key: str = Field(max_length=64)
+    summary: str = Field(max_length=160)
+    category: Category = Field(max_length=16, index=True)
+    tags: list[str] = Field(sa_column=Column(ARRAY(String(32)), nullable=False))
+    licence: str = Field(max_length=40)
+    visibility: Visibility = Field(max_length=16)
+    # The newest live version; without one there is nothing to call and nothing to list.
+    live_version_id: UUID | None = Field(default=None, index=True)
+    created_at: datetime = moment()
+    changed_at: datetime = moment(index=True)
+
+
+class Version(SQLModel, table=True):
+    """One immutable release of an algorithm. Its number and its price never change."""
+
+    __tablename__ = "version"
+    __table_args__ = (
+        UniqueConstraint("algorithm_id", "major", "minor", "revision"),
+        CheckConstraint("royalty >= 0", name="royalty"),
+    )
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    algorithm_id: UUID = Field(foreign_key="algorithm.id", index=True)
+    major: int
+    minor: int
+    revision: int
+    state: VersionState = Field(max_length=16)
+    # Microcredits a call. An integer, because royalties are split and summed, and a
+    # fraction lost in a split is money lost.
+    royalty: int = Field(sa_type=BigInteger)
+    calls_others: bool = False
+    memory_mib: int = 1024
+    readme: str = ""
+    sample_type: str | None = Field(default=None, max_length=8)
+    sample_input: bytes | None = Field(default=None, sa_type=LargeBinary)
+    sample_output_type: str | None = Field(default=None, max_length=8)
+    sample_output: bytes | None = Field(default=None, sa_type=LargeBinary)
+    # What was built: the digest of the sources, and that of the environment they run in.
+    source_digest: str = Field(default="", max_length=64)
+    environment_digest: str = Field(default="", max_length=64)
+    created_at: datetime = moment()
+    live_at: datetime | None = moment(default=None, nullable=True)
+
+    @property
+    def number(self) -> str:
+        """The number as people write it, `1.2.3`."""
+        return f"{self.major}.{self.minor}.{self.revision}"
+
+
+class Rating(SQLModel, table=True):
+    """The stars, 1 to 5, that one account gives one algorithm."""
+
+    __tablename__ = "rating"
+    __table_args__ = (CheckConstraint("stars BETWEEN 1 AND 5", name="stars"),)
+
+    algorithm_id: UUID = Field(foreign_key="algorithm.id", primary_key=True)
+    account_id: UUID = Field(foreign_key="account.id", primary_key=True, index=True)
+    stars: int
+    changed_at: datetime = moment()

@@ -1,0 +1,118 @@
+"""Settings, read once from the environment by the three composition roots."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core.errors import BadSetting
+
+DEFAULT_PORT = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An OpenID Connect provider that people may sign in with."""
+
+    address: str
+    client_id: str
+    client_secret: str
+    label: str
+    development: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this installation runs. Every member is described in docs/settings.md."""
+
+    home: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
+    database_url: str | None = None
+    ray_address: str | None = None
+    issuer: Issuer | None = None
+    starter: bool = True
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the environment.
+
+        Raises BadSetting with the variable's name where a value can't be used.
+        """
+        host = environment.get("ALGORIUM_HOST") or "127.0.0.1"
+        port = _port(environment.get("ALGORIUM_PORT") or str(DEFAULT_PORT))
+        url = (environment.get("ALGORIUM_URL") or _address(host, port)).rstrip("/")
+        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+            raise BadSetting("ALGORIUM_URL", f"{url!r} is no http or https address")
+        return cls(
+            home=Path(environment.get("ALGORIUM_HOME") or "~/.algorium").expanduser().absolute(),
+            host=host,
+            port=port,
+            url=url,
+            database_url=environment.get("DATABASE_URL") or None,
+            ray_address=environment.get("RAY_ADDRESS") or None,
+            issuer=_issuer(environment),
+            starter=_flag(environment, "ALGORIUM_STARTER", default=True),
+        )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the public address is one that only this machine can reach."""
+        return is_loopback(urlsplit(self.url).hostname or "")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach the site by https, so that cookies may say so."""
+        return self.url.startswith("https://")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(host: str, port: int) -> str:
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def _port(text: str) -> int:
+    try:
+        port = int(text)
+    except ValueError:
+        port = 0
+    if not 0 < port < 2**16:
+        raise BadSetting("ALGORIUM_PORT", f"{text!r} is no port; give a number from 1 to 65535")
+    return port
+
+
+def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = environment.get(name, "").lower()
+    if not text:
+        return default
+    if text not in {"0", "1", "true", "false"}:
+        raise BadSetting(name, f"{text!r} is neither 1 nor 0")
+    return text in {"1", "true"}
+
+
+def _issuer(environment: Mapping[str, str]) -> Issuer | None:
+    address = environment.get("OIDC_ISSUER")
+    if not address:
+        return None
+    if not environment.get("OIDC_CLIENT_ID"):
+        raise BadSetting("OIDC_CLIENT_ID", "it is needed where OIDC_ISSUER is set")
+    return Issuer(
+        address=address.rstrip("/"),
+        client_id=environment["OIDC_CLIENT_ID"],
+        client_secret=environment.get("OIDC_CLIENT_SECRET", ""),
+        label=environment.get("OIDC_LABEL") or urlsplit(address).hostname or address,
+        development=_flag(environment, "OIDC_DEVELOPMENT", default=False),
+    )
