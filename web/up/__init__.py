@@ -1,0 +1,1 @@
+"""Everything that `make up` does: checks, embedded parts, children, progress."""

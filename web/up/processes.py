@@ -1,0 +1,130 @@
+"""Child processes: how they are started, where they log, how what is left is found and ended."""
+
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from web.up import instance
+
+_LAUNCHER = Path(__file__).with_name("launch.py")
+_LARGEST_LOG = 8 * 1024 * 1024
+_OLD_LOGS = 2
+
+
+def log_file(home: Path, name: str) -> Path:
+    """Give the log of the child `name`, moved aside first if it has grown large.
+
+    At most two old ones are kept.
+    """
+    folder = home / "logs"
+    folder.mkdir(exist_ok=True)
+    log = folder / f"{name}.log"
+    if log.is_file() and log.stat().st_size > _LARGEST_LOG:
+        for age in range(_OLD_LOGS, 0, -1):
+            older = folder / f"{name}.log.{age}"
+            newer = log if age == 1 else folder / f"{name}.log.{age - 1}"
+            if newer.is_file():
+                newer.replace(older)
+    return log
+
+
+def spawn(  # noqa: PLR0913 - a process has these parts
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    cwd: Path,
+    owner: pwd.struct_passwd | None = None,
+    orphan_signal: signal.Signals | None = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, its output appended to `log`.
+
+    The session keeps a Ctrl-C in the terminal away from it: the supervisor alone decides when
+    each ends. It gets `orphan_signal` when the thread that called this ends. `owner` is the
+    user that it runs as. Its environment is `env` and nothing else.
+    """
+    uid, gid = (-1, -1) if owner is None else (owner.pw_uid, owner.pw_gid)
+    numbers = [os.getpid(), int(orphan_signal or 0), uid, gid]
+    launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, numbers)]
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own words
+            [*launcher, *command],
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def marked(home: Path) -> list[psutil.Process]:
+    """Find every process of the installation at `home`, and what those started themselves.
+
+    This process and those above it are never among them.
+    """
+    mark = instance.fingerprint(home)
+    return _with_descendants(lambda process: process.environ().get(instance.MARK) == mark)
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    """Find every process whose current folder is `folder`."""
+    place = os.path.realpath(folder)
+    return _with_descendants(lambda process: process.cwd() == place)
+
+
+def end(
+    processes: Sequence[psutil.Process],
+    *,
+    patience: float,
+    first: signal.Signals = signal.SIGTERM,
+) -> bool:
+    """Ask `processes` to end, wait up to `patience` seconds, then kill what is left.
+
+    Says whether all of them ended when asked. A process number that was given to another
+    program in the meantime is left alone.
+    """
+    _send(processes, first)
+    _, alive = psutil.wait_procs(processes, timeout=patience)
+    _send(alive, signal.SIGKILL)
+    psutil.wait_procs(alive, timeout=5)
+    return not alive
+
+
+def last_line(log: Path) -> str:
+    """Give the last line of a log that says something."""
+    with suppress(OSError), log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+        return next((line for line in reversed(lines) if line), "")
+    return ""
+
+
+def _send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.send_signal(number)
+
+
+def _with_descendants(matches: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    own = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
+    found = {process for process in _those(matches) if process.pid not in own}
+    for process in list(found):
+        with suppress(psutil.NoSuchProcess):
+            found.update(process.children(recursive=True))
+    return sorted(found, key=lambda process: process.pid)
+
+
+def _those(matches: Callable[[psutil.Process], bool]) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        # A process that ends meanwhile, or another user's that we may not look into.
+        with suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and matches(process):
+                yield process
