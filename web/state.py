@@ -1,0 +1,19 @@
+"""What every request finds in the application's state, made once at start."""
+
+from typing import TypedDict
+
+from core.db import Sessions
+from core.settings import Settings
+from execution.calls import Caller
+from execution.cluster import Cluster
+from search.index import Index
+
+
+class State(TypedDict):
+    """The parts of a running site."""
+
+    settings: Settings
+    sessions: Sessions
+    index: Index
+    caller: Caller
+    cluster: Cluster
