@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlmodel import Field, SQLModel
 
-from core.db import moment
+from core.db import choice, moment
 
 
 class WalletKind(StrEnum):
@@ -48,7 +48,7 @@ class Wallet(SQLModel, table=True):
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    kind: WalletKind = Field(max_length=16)
+    kind: WalletKind = choice(WalletKind)
     account_id: UUID | None = Field(default=None, foreign_key="account.id", unique=True)
     # Kept beside the entries so that a hold needs one row; `verify` compares the two.
     balance: int = Field(default=0, sa_type=BigInteger)
@@ -65,7 +65,7 @@ class Entry(SQLModel, table=True):
     transaction_id: UUID = Field(index=True)
     wallet_id: UUID = Field(foreign_key="wallet.id")
     amount: int = Field(sa_type=BigInteger)
-    kind: EntryKind = Field(max_length=16)
+    kind: EntryKind = choice(EntryKind)
     # The call that it paid for; also the transaction's id then.
     call_id: UUID | None = None
     note: str = Field(default="", max_length=200)
@@ -103,7 +103,7 @@ class Call(SQLModel, table=True):
     key_id: UUID | None = Field(default=None, foreign_key="key.id")
     algorithm_id: UUID = Field(foreign_key="algorithm.id")
     version_id: UUID = Field(foreign_key="version.id")
-    state: CallState = Field(max_length=16)
+    state: CallState = choice(CallState)
     error_type: str = Field(default="", max_length=40)
     error_message: str = Field(default="", max_length=500)
     royalty: int = Field(default=0, sa_type=BigInteger)

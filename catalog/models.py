@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, LargeBinary, String, UniqueConst
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import BigInteger, Field, SQLModel
 
-from core.db import moment
+from core.db import choice, moment
 
 
 class Category(StrEnum):
@@ -49,10 +49,10 @@ class Algorithm(SQLModel, table=True):
     name: str = Field(max_length=64)
     name_key: str = Field(max_length=64)
     summary: str = Field(max_length=160)
-    category: Category = Field(max_length=16, index=True)
+    category: Category = choice(Category, index=True)
     tags: list[str] = Field(sa_column=Column(ARRAY(String(32)), nullable=False))
     licence: str = Field(max_length=40)
-    visibility: Visibility = Field(max_length=16)
+    visibility: Visibility = choice(Visibility)
     # The newest live version; without one there is nothing to call and nothing to list.
     live_version_id: UUID | None = Field(default=None, index=True)
     created_at: datetime = moment()
@@ -73,7 +73,7 @@ class Version(SQLModel, table=True):
     major: int
     minor: int
     revision: int
-    state: VersionState = Field(max_length=16)
+    state: VersionState = choice(VersionState)
     # Microcredits a call. An integer, because royalties are split and summed, and a
     # fraction lost in a split is money lost.
     royalty: int = Field(sa_type=BigInteger)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from core.errors import BadInput, NotFound
 
@@ -10,7 +11,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 NUMBER = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
 SELECTOR = re.compile(r"(?:0|[1-9]\d{0,5})(?:\.(?:0|[1-9]\d{0,5})){0,2}(?:\.\*)?")
 
-type Number = tuple[int, int, int]
+Number: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import DateTime
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import DateTime, Enum
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlmodel import Field, SQLModel
 
 from core.clock import now
@@ -22,7 +27,7 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-type Sessions = async_sessionmaker[AsyncSession]
+Sessions: TypeAlias = async_sessionmaker[AsyncSession]
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -62,4 +67,10 @@ def moment(**more: Any) -> Any:  # noqa: ANN401 - a field of any model
     return Field(sa_type=DateTime(timezone=True), **more)  # type: ignore[call-overload]
 
 
-type Moment = datetime
+def choice(of: type[StrEnum], **more: Any) -> Any:  # noqa: ANN401 - a field of any model
+    """Declare a column that holds one word of `of`, stored as plain text."""
+    kind = Enum(
+        of, native_enum=False, length=16, values_callable=lambda words: [w.value for w in words]
+    )
+    return Field(sa_type=kind, **more)  # type: ignore[call-overload]
+

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from core.db import moment
+from core.db import choice, moment
 
 
 class AccountKind(StrEnum):
@@ -23,7 +23,7 @@ class Account(SQLModel, table=True):
     __tablename__ = "account"
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
-    kind: AccountKind = Field(default=AccountKind.PERSON, max_length=16)
+    kind: AccountKind = choice(AccountKind, default=AccountKind.PERSON)
     name: str = Field(max_length=39)
     # The name in lower case: `Alice` and `alice` would be one address.
     name_key: str = Field(max_length=39, unique=True)

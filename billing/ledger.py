@@ -1,0 +1,197 @@
+"""Double entry. The only module that moves money; `ledger.sql` holds the two hot movements.
+
+What always holds: entries sum to zero; a wallet's balance is the sum of its entries; what is
+held is the sum of open holds, and never more than the balance; entries are never changed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import orjson
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, func, select, update
+
+from billing.models import Call, Entry, EntryKind, Hold, Wallet, WalletKind
+from core.errors import BadInput, InsufficientCredits, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """Credit to be set aside for one call, in microcredits."""
+
+    call_id: UUID
+    wallet_id: UUID
+    amount: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The record of an ended call, and the wallet that its author's share goes to."""
+
+    call: Call
+    earner_wallet_id: UUID
+
+
+async def open_wallet(session: AsyncSession, account_id: UUID) -> Wallet:
+    """Give an account its wallet. Opening twice is opening once."""
+    await session.execute(
+        insert(Wallet)
+        .values(Wallet(kind=WalletKind.ACCOUNT, account_id=account_id).model_dump())
+        .on_conflict_do_nothing(index_elements=["account_id"])
+    )
+    return await wallet_of(session, account_id)
+
+
+async def wallet_of(session: AsyncSession, account_id: UUID) -> Wallet:
+    """Find an account's wallet. Raises NotFound."""
+    wallet = await session.scalar(
+        select(Wallet)
+        .where(Wallet.account_id == account_id)
+        .execution_options(populate_existing=True)
+    )
+    if wallet is None:
+        raise NotFound("The account has no wallet.")
+    return wallet
+
+
+async def grant(session: AsyncSession, account_id: UUID, amount: int, note: str) -> None:
+    """Give an account credit at the house's expense, in microcredits."""
+    if amount <= 0:
+        raise BadInput("A grant is above zero.")
+    wallet = await wallet_of(session, account_id)
+    grants = await session.scalar(select(Wallet.id).where(Wallet.kind == WalletKind.GRANTS))
+    if grants is None:
+        raise NotFound("The house's own wallets are missing. Run the migrations.")
+    transaction_id = uuid4()
+    for wallet_id, moved in sorted([(wallet.id, amount), (grants, -amount)]):
+        await session.execute(
+            update(Wallet)
+            .where(col(Wallet.id) == wallet_id)
+            .values(balance=col(Wallet.balance) + moved)
+        )
+        session.add(
+            Entry(
+                transaction_id=transaction_id, wallet_id=wallet_id, amount=moved,
+                kind=EntryKind.GRANT, note=note,
+            )
+        )  # fmt: skip
+    await session.flush()
+
+
+class Ledger:
+    """The two movements of every call, each one durable statement, many calls at a time."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def open(cls, url: str, *, size: int = 3) -> "Ledger":
+        """Connect; `url` is the one that the engine is made with."""
+        parts = urlsplit(url)
+        folder = parse_qs(parts.query).get("host")
+        pool = await asyncpg.create_pool(
+            host=folder[0] if folder else parts.hostname,
+            port=parts.port or 5432,
+            user=parts.username,
+            password=parts.password,
+            database=parts.path.lstrip("/"),
+            min_size=1,
+            max_size=size,
+        )
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Close the connections; what is under way ends first."""
+        await self._pool.close()
+
+    async def hold(self, requests: Sequence[HoldRequest]) -> list[bool]:
+        """Set credit aside for calls; tells for each whether its wallet could pay."""
+        rows = await self._pool.fetch(
+            "SELECT * FROM place_holds($1::uuid[], $2::uuid[], $3::bigint[], $4::timestamptz[])",
+            [request.call_id for request in requests],
+            [request.wallet_id for request in requests],
+            [request.amount for request in requests],
+            [request.expires_at for request in requests],
+        )
+        placed = {row[0] for row in rows}
+        return [request.call_id in placed for request in requests]
+
+    async def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
+        """Charge ended calls and write their records.
+
+        Tells for each whether it was settled now. Settling twice is settling once.
+        """
+        records = [
+            {**one.call.model_dump(), "earner": one.earner_wallet_id} for one in settlements
+        ]
+        rows = await self._pool.fetch(
+            "SELECT * FROM settle_calls($1::jsonb)", orjson.dumps(records, default=str).decode()
+        )
+        settled = {row[0] for row in rows}
+        return [one.call.id in settled for one in settlements]
+
+
+async def release_expired(session: AsyncSession) -> int:
+    """Give back what was held for calls whose gateway died; tells how many."""
+    return int(await session.scalar(text("SELECT release_expired()")) or 0)
+
+
+def refusal(amount: int, free: int) -> InsufficientCredits:
+    """Say why a call can't be paid, in credits, and that it cost nothing."""
+    from billing.pricing import credits_text  # noqa: PLC0415
+
+    return InsufficientCredits(
+        f"Not enough credits: this call may cost up to {credits_text(amount)} credits and "
+        f"{credits_text(max(0, free))} are free. Nothing ran and nothing was charged. "
+        "A shorter timeout lowers the most that a call may cost."
+    )
+
+
+async def differences(session: AsyncSession) -> list[str]:
+    """Recompute the books from their entries; names every difference, none when all is well."""
+    found: list[str] = []
+    total = await session.scalar(select(func.coalesce(func.sum(Entry.amount), 0)))
+    if total:
+        found.append(f"all entries together give {total} microcredits, not zero")
+    uneven = await session.execute(
+        select(Entry.transaction_id).group_by(col(Entry.transaction_id)).having(
+            func.sum(Entry.amount) != 0
+        ).limit(10)
+    )  # fmt: skip
+    found += [f"transaction {row[0]} doesn't sum to zero" for row in uneven]
+    found += await _wallet_differences(session)
+    return found
+
+
+async def _wallet_differences(session: AsyncSession) -> list[str]:
+    entered: Any = (
+        select(col(Entry.wallet_id), func.sum(Entry.amount).label("sum"))
+        .group_by(col(Entry.wallet_id))
+        .subquery()
+    )
+    held: Any = (
+        select(col(Hold.wallet_id), func.sum(Hold.amount).label("sum"))
+        .group_by(col(Hold.wallet_id))
+        .subquery()
+    )
+    balance = func.coalesce(entered.c.sum, 0)
+    aside = func.coalesce(held.c.sum, 0)
+    rows = await session.execute(
+        select(Wallet.id, Wallet.balance, balance, Wallet.held, aside)
+        .outerjoin(entered, entered.c.wallet_id == Wallet.id)
+        .outerjoin(held, held.c.wallet_id == Wallet.id)
+        .where((col(Wallet.balance) != balance) | (col(Wallet.held) != aside))
+    )
+    return [
+        f"wallet {row[0]}: balance {row[1]}, its entries say {row[2]}; "
+        f"held {row[3]}, its holds say {row[4]}"
+        for row in rows
+    ]
