@@ -1,0 +1,132 @@
+"""From a reference to what can be run, with a memory that lasts less than a second.
+
+A hidden algorithm or a new version takes effect everywhere within a second, without a word
+between gateways: nothing is remembered longer than `REMEMBERED_S`.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from billing.models import Wallet
+from catalog.access import visible_to
+from catalog.models import Algorithm, Version, VersionState
+from catalog.names import Reference, newest
+from core.accounts.actor import Actor
+from core.accounts.models import Account
+from core.db import Sessions
+from core.errors import NotFound
+from execution.builds import places
+from execution.outcome import Artefact
+
+REMEMBERED_S = 0.9
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """A version that may be run for one payer: what it is, what it costs, who pays whom."""
+
+    algorithm_id: UUID
+    version_id: UUID
+    number: str
+    royalty: int
+    artefact: Artefact
+    payer_wallet_id: UUID
+    earner_wallet_id: UUID
+    owned: bool
+
+
+class Resolver:
+    """Finds what a reference means for an actor."""
+
+    def __init__(
+        self, sessions: Sessions, home: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._sessions = sessions
+        self._home = home
+        self._clock = clock
+        self._known: OrderedDict[tuple[UUID, Reference], tuple[float, Runnable]] = OrderedDict()
+
+    async def resolve(self, actor: Actor, reference: Reference) -> Runnable:
+        """Find the version that `reference` selects. Raises NotFound, also for what is hidden."""
+        if actor.account_id is None:
+            raise NotFound(_absent(reference))
+        key = (actor.account_id, reference)
+        known = self._known.get(key)
+        if known is not None and self._clock() - known[0] < REMEMBERED_S:
+            return known[1]
+        began = self._clock()
+        async with self._sessions() as session:
+            found = await self._find(session, actor, actor.account_id, reference)
+        self._known[key] = (began, found)
+        self._known.move_to_end(key)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return found
+
+    async def _find(
+        self, session: AsyncSession, actor: Actor, payer: UUID, reference: Reference
+    ) -> Runnable:
+        rows = await session.execute(
+            select(Algorithm, Version)
+            .join(Account, col(Account.id) == col(Algorithm.owner_id))
+            .join(Version, col(Version.algorithm_id) == col(Algorithm.id))
+            .where(
+                Account.name_key == reference.owner.lower(),
+                Algorithm.name_key == reference.name.lower(),
+                Version.state == VersionState.LIVE,
+                visible_to(actor),
+            )
+        )
+        versions = {
+            (version.major, version.minor, version.revision): (algorithm, version)
+            for algorithm, version in rows
+        }
+        number = newest(versions, reference.selector)
+        if number is None:
+            raise NotFound(_absent(reference))
+        algorithm, version = versions[number]
+        wallets = {
+            account_id: wallet_id
+            for account_id, wallet_id in await session.execute(
+                select(Wallet.account_id, Wallet.id).where(
+                    col(Wallet.account_id).in_([payer, algorithm.owner_id])
+                )
+            )
+        }
+        return Runnable(
+            algorithm_id=algorithm.id,
+            version_id=version.id,
+            number=version.number,
+            royalty=version.royalty,
+            artefact=self._artefact(algorithm, version),
+            payer_wallet_id=wallets[payer],
+            earner_wallet_id=wallets[algorithm.owner_id],
+            owned=actor.owns(algorithm.owner_id),
+        )
+
+    def _artefact(self, algorithm: Algorithm, version: Version) -> Artefact:
+        return Artefact(
+            version_id=str(version.id),
+            name=algorithm.name,
+            source=str(places.source_of(self._home, version.id)),
+            environment=str(places.environment_of(self._home, version.environment_digest)),
+            memory_mib=version.memory_mib,
+            calls_others=version.calls_others,
+        )
+
+
+def _absent(reference: Reference) -> str:
+    version = ".".join(str(part) for part in reference.selector.parts)
+    shown = f"{reference.owner}/{reference.name}" + (f"/{version}" if version else "")
+    return (
+        f"404: No such algorithm: {shown}. Check the spelling; a private one is called with its "
+        "owner's key. Nothing was charged."
+    )
