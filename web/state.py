@@ -7,6 +7,7 @@ from core.settings import Settings
 from execution.calls import Caller
 from execution.cluster import Cluster
 from search.index import Index
+from web.auth.key_cache import KeyCache
 
 
 class State(TypedDict):
@@ -17,3 +18,4 @@ class State(TypedDict):
     index: Index
     caller: Caller
     cluster: Cluster
+    keys: KeyCache

@@ -1,0 +1,147 @@
+"""What a caller sends: the query and the body of a call, checked before anything is held."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect, Request
+
+from core.errors import BadInput, TooLarge, UnsupportedType
+from execution.calls import DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S, CallOptions
+from execution.outcome import ContentType, Payload
+
+LARGEST_BODY = 10 * 2**20
+
+CONTENT_TYPES = {
+    "application/json": ContentType.JSON,
+    "text/plain": ContentType.TEXT,
+    "application/text": ContentType.TEXT,
+    "application/octet-stream": ContentType.BINARY,
+}
+
+
+class Output(StrEnum):
+    """How the answer is dressed: in the envelope, or bare."""
+
+    DEFAULT = "default"
+    RAW = "raw"
+
+
+@dataclass(frozen=True, slots=True)
+class CallQuery:
+    """The query of a call. Unknown names in it are let pass, as clients send them."""
+
+    options: CallOptions
+    output: Output
+
+    @classmethod
+    def from_params(cls, params: QueryParams) -> "CallQuery":
+        """Read `timeout`, `stdout` and `output`. Raises BadInput with the member's name."""
+        return cls(
+            CallOptions(
+                timeout_s=_timeout(params.get("timeout")), wants_stdout=_flag(params, "stdout")
+            ),
+            _output(params.get("output")),
+        )
+
+
+async def read_payload(request: Request) -> Payload:
+    """Read the body of a call, in one piece or in chunks.
+
+    Raises UnsupportedType, TooLarge above 10 MiB, BadInput for what isn't the JSON or the
+    text that it says it is.
+    """
+    kind = _content_type(request.headers.get("content-type", ""))
+    data = await _read(request)
+    if kind is ContentType.JSON:
+        _check_json(data)
+    elif kind is ContentType.TEXT:
+        _check_text(data)
+    return Payload(kind, data)
+
+
+def _content_type(header: str) -> ContentType:
+    name = header.split(";", 1)[0].strip().lower()
+    kind = CONTENT_TYPES.get(name)
+    if kind is None:
+        raise UnsupportedType(
+            f"The content type {name[:80]!r} can't be called with. Send application/json, "
+            "text/plain or application/octet-stream. Nothing was charged."
+        )
+    return kind
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length[:15]) > LARGEST_BODY:
+        raise _too_large()
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > LARGEST_BODY:
+                raise _too_large()
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise BadInput("The body ended before it was whole. Nothing was charged.") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge(
+        f"The input is above {LARGEST_BODY // 2**20} MiB. Send less at once. Nothing was charged."
+    )
+
+
+def _check_json(data: bytes) -> None:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(
+            f"The input is no valid JSON: {error}. A text is sent in quotes, or as text/plain. "
+            "Nothing was charged."
+        ) from error
+
+
+def _check_text(data: bytes) -> None:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            "The input is no UTF-8 text. Send bytes as application/octet-stream. "
+            "Nothing was charged."
+        ) from error
+
+
+def _timeout(text: str | None) -> float:
+    if text is None:
+        return DEFAULT_TIMEOUT_S
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
+        raise BadInput(
+            f"The timeout {text[:40]!r} can't be used. Give seconds above 0, at most "
+            f"{LONGEST_TIMEOUT_S:.0f}. Nothing was charged."
+        )
+    return seconds
+
+
+def _flag(params: QueryParams, name: str) -> bool:
+    text = params.get(name, "false").lower()
+    if text not in {"true", "false", "1", "0", ""}:
+        raise BadInput(f"{name} is true or false, not {text[:40]!r}. Nothing was charged.")
+    return text in {"true", "1"}
+
+
+def _output(text: str | None) -> Output:
+    if text in {None, "", "default"}:
+        return Output.DEFAULT
+    if text == "raw":
+        return Output.RAW
+    raise BadInput(
+        f"output is default or raw, not {str(text)[:40]!r}. Nothing was charged."
+    )

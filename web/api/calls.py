@@ -1,0 +1,72 @@
+"""`POST /v1/algo/{owner}/{name}[/{version}]`: a call."""
+
+from urllib.parse import unquote
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from catalog.names import Reference
+from core.accounts.actor import Actor
+from core.errors import MarketError, SignInNeeded
+from execution.calls import TOKEN
+from web.api.body import CallQuery, Output, read_payload
+from web.api.envelope import answer_of, refusal_of
+from web.auth.key_cache import actor_of_authorization
+from web.state import State
+
+log = structlog.get_logger()
+
+
+class UnexpectedError(MarketError):
+    """A bug of ours. The words promise what a caller needs to know."""
+
+    status = MarketError.status.INTERNAL_SERVER_ERROR
+    code = "internal"
+    error_type = "SystemError"
+
+
+async def call(request: Request[State]) -> Response:
+    """Run an algorithm for whoever holds the key."""
+    output = Output.RAW if request.query_params.get("output") == "raw" else Output.DEFAULT
+    try:
+        return await _call(request, output)
+    except MarketError as error:
+        return refusal_of(error, output)
+    except Exception:
+        log.exception("a call failed inside the platform", path=request.url.path)
+        return refusal_of(
+            UnexpectedError("The platform failed on this call. Nothing was charged. Try again."),
+            output,
+        )
+
+
+async def _call(request: Request[State], output: Output) -> Response:
+    actor = await identify_program(request)
+    if actor.is_visitor:
+        raise SignInNeeded(
+            "A call needs a key: send it as `Authorization: YOUR_KEY`. Keys are made on the "
+            "account page. Nothing was charged."
+        )
+    reference = Reference.parse(unquote(request.path_params["reference"]))
+    query = CallQuery.from_params(request.query_params)
+    payload = await read_payload(request)
+    answer = await request.state["caller"].call(actor, reference, payload, query.options)
+    return answer_of(answer, output)
+
+
+async def identify_program(request: Request[State]) -> Actor:
+    """Tell which program asks: by a key, or by the token of a running call."""
+    header = request.headers.get("authorization", "")
+    token = header.removeprefix("Bearer ")
+    if token.startswith(TOKEN):
+        return await request.state["caller"].actor_of_token(token)
+    return await actor_of_authorization(header, request.state["keys"])
+
+
+# Some clients add a slash to the address they are given, and get two.
+routes = [
+    Route("/v1/algo/{reference:path}", call, methods=["POST"], name="call"),
+    Route("//v1/algo/{reference:path}", call, methods=["POST"]),
+]
