@@ -1,1 +1,1 @@
-""""""
+"""Who is asking: people sign in through an issuer and hold a cookie, programs send a key."""
