@@ -127,7 +127,7 @@ def _copy(wheel: Path, folder: str) -> Path:
 def _open_to_all(tree: Path) -> None:
     """Let every user read and run a copy of ours, whatever the umask was."""
     for folder, _, files in os.walk(tree):
-        os.chmod(folder, 0o755)
+        Path(folder).chmod(0o755)
         for name in files:
             file = Path(folder, name)
             if not file.is_symlink():

@@ -136,7 +136,7 @@ def _end_leftovers(places: Layout) -> None:
     """
     left = processes.working_in(places.data)
     # SIGINT is PostgreSQL's "fast": refuse new work, end sessions, write everything.
-    processes.end(left, patience=_STOPS_WITHIN_S, first=signal.SIGINT)
+    processes.end(left, patience=processes.within(_STOPS_WITHIN_S), first=signal.SIGINT)
     (places.data / "postmaster.pid").unlink(missing_ok=True)
 
 

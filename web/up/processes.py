@@ -5,6 +5,7 @@ import pwd
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -71,7 +72,11 @@ def marked(home: Path) -> list[psutil.Process]:
     This process and those above it are never among them.
     """
     mark = instance.fingerprint(home)
-    return _with_descendants(lambda process: process.environ().get(instance.MARK) == mark)
+    found = _with_descendants(lambda process: process.environ().get(instance.MARK) == mark)
+    # Ray starts some helpers with an environment of their own choice, but in its session.
+    sessions = {number for process in found if (number := _session_of(process))}
+    sessions.discard(os.getsid(0))
+    return _with_descendants(lambda process: process in found or os.getsid(process.pid) in sessions)
 
 
 def working_in(folder: Path) -> list[psutil.Process]:
@@ -80,22 +85,38 @@ def working_in(folder: Path) -> list[psutil.Process]:
     return _with_descendants(lambda process: process.cwd() == place)
 
 
+def session(leader: int) -> list[psutil.Process]:
+    """Find every process of the session that `leader` was started in, and its descendants."""
+    return _with_descendants(lambda process: os.getsid(process.pid) == leader)
+
+
+Patience = Callable[[], float]
+
+
 def end(
     processes: Sequence[psutil.Process],
     *,
-    patience: float,
+    patience: Patience,
     first: signal.Signals = signal.SIGTERM,
 ) -> bool:
-    """Ask `processes` to end, wait up to `patience` seconds, then kill what is left.
+    """Ask `processes` to end, wait until no `patience` (seconds) is left, then kill the rest.
 
     Says whether all of them ended when asked. A process number that was given to another
     program in the meantime is left alone.
     """
     _send(processes, first)
-    _, alive = psutil.wait_procs(processes, timeout=patience)
+    alive = list(processes)
+    while alive and (left := patience()) > 0:
+        _, alive = psutil.wait_procs(alive, timeout=min(left, 0.2))
     _send(alive, signal.SIGKILL)
     psutil.wait_procs(alive, timeout=5)
     return not alive
+
+
+def within(seconds: float) -> Patience:
+    """Give a patience that runs out `seconds` from now."""
+    deadline = time.monotonic() + seconds
+    return lambda: deadline - time.monotonic()
 
 
 def last_line(log: Path) -> str:
@@ -105,6 +126,13 @@ def last_line(log: Path) -> str:
         lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
         return next((line for line in reversed(lines) if line), "")
     return ""
+
+
+def _session_of(process: psutil.Process) -> int:
+    """Give the number of its session, 0 where it has ended."""
+    with suppress(OSError):
+        return os.getsid(process.pid)
+    return 0
 
 
 def _send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:

@@ -1,0 +1,95 @@
+"""What an installation is made of, and what each part is told."""
+
+import importlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import core.db
+from core.settings import Settings
+from web.up import instance, postgres, processes, sign_in
+from web.up.services import Service
+
+# Children are started here, so that `python -m` finds our packages wherever they lie.
+_CODE = Path(__file__).resolve().parents[2]
+
+
+class Parts:
+    """The services of one installation. Those of the `site` need all of the `base`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._postgres: postgres.Postgres | None = None
+        # What every child is told; starting one adds what the later ones must know of it.
+        self._environment = {
+            **os.environ,
+            instance.MARK: instance.fingerprint(settings.home),
+            "ALGORIUM_HOME": str(settings.home),
+            "ALGORIUM_HOST": settings.host,
+            "ALGORIUM_PORT": str(settings.port),
+            "ALGORIUM_URL": settings.url,
+        }
+        logs = settings.home / "logs"
+        self.cluster = Service("cluster", logs / "ray.log", self._launch_cluster)
+        self.database = Service("database", logs / "postgres.log", self._launch_database)
+        sign = Service("development sign-in", logs / "sign-in.log", self._launch_sign_in)
+        worker = Service("worker", logs / "worker.log", self._launch_worker)
+        server = Service("web server", logs / "web.log", self._launch_web)
+        self.has_development_sign_in = sign_in.is_needed(settings)
+        # The cluster takes longest, so it comes first, and up while everything else does.
+        self.base = [self.cluster] if settings.ray_address is None else []
+        self.base += [self.database] if settings.database_url is None else []
+        self.site = [sign, worker, server] if self.has_development_sign_in else [worker, server]
+
+    def migrate(self) -> None:
+        """Bring the database's schema up to date."""
+        core.db.migrate(self._settings.database_url or self._environment["DATABASE_URL"])
+
+    def cluster_lacks(self) -> str:
+        """Say what the cluster still lacks, nothing once programs can connect to it."""
+        address = urlsplit(f"//{self._environment.get('RAY_ADDRESS', '')}")
+        if self.cluster not in self.base or not address.hostname or not address.port:
+            return ""
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except OSError:
+            return "it does not answer yet"
+        return ""
+
+    def stop_database(self) -> None:
+        """Shut the embedded database down in good order, where there is one."""
+        if self._postgres is not None:
+            self._postgres.stop()
+        self._postgres = self.database.process = None
+
+    def _launch_cluster(self) -> subprocess.Popen[bytes]:
+        cpus = len(os.sched_getaffinity(0))
+        # Imported when needed: it brings Ray, which the checks before it do without.
+        ray = importlib.import_module("execution.ray_cluster")
+        command, environment = ray.head_command(self._settings.home, cpus=cpus)
+        self._environment |= environment
+        return self._spawn("ray", command)
+
+    def _launch_database(self) -> subprocess.Popen[bytes]:
+        self._postgres = postgres.start(self._settings.home)
+        self._environment["DATABASE_URL"] = self._postgres.url
+        return self._postgres.process
+
+    def _launch_sign_in(self) -> subprocess.Popen[bytes]:
+        port = sign_in.port_of(self._settings.home)
+        self._environment |= sign_in.environment(port)
+        return self._spawn("sign-in", sign_in.command(port, self._settings))
+
+    def _launch_worker(self) -> subprocess.Popen[bytes]:
+        return self._spawn("worker", [sys.executable, "-m", "web.cli", "worker"])
+
+    def _launch_web(self) -> subprocess.Popen[bytes]:
+        return self._spawn("web", [sys.executable, "-m", "web.cli", "serve"])
+
+    def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        log = processes.log_file(self._settings.home, name)
+        return processes.spawn(command, env=self._environment, log=log, cwd=_CODE)
