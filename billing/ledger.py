@@ -129,9 +129,7 @@ class Ledger:
 
         Tells for each whether it was settled now. Settling twice is settling once.
         """
-        records = [
-            {**one.call.model_dump(), "earner": one.earner_wallet_id} for one in settlements
-        ]
+        records = [{**one.call.model_dump(), "earner": one.earner_wallet_id} for one in settlements]
         rows = await self._pool.fetch(
             "SELECT * FROM settle_calls($1::jsonb)", orjson.dumps(records, default=str).decode()
         )

@@ -102,9 +102,7 @@ async def go_live(session: AsyncSession, version_id: UUID, draft: Draft, built: 
     version.sample_output_type = built.sample_output_type
     version.sample_output = built.sample_output
     current = (
-        await session.get(Version, algorithm.live_version_id)
-        if algorithm.live_version_id
-        else None
+        await session.get(Version, algorithm.live_version_id) if algorithm.live_version_id else None
     )
     if current is None or _number(current) < _number(version):
         algorithm.live_version_id = version.id

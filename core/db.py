@@ -73,4 +73,3 @@ def choice(of: type[StrEnum], **more: Any) -> Any:  # noqa: ANN401 - a field of 
         of, native_enum=False, length=16, values_callable=lambda words: [w.value for w in words]
     )
     return Field(sa_type=kind, **more)  # type: ignore[call-overload]
-

@@ -126,9 +126,7 @@ class Caller:
         while self._running:
             await asyncio.wait(self._running)
 
-    async def _hold(
-        self, call_id: UUID, runnable: Runnable, amount: int, timeout_s: float
-    ) -> None:
+    async def _hold(self, call_id: UUID, runnable: Runnable, amount: int, timeout_s: float) -> None:
         placed = await self._holds.put(
             HoldRequest(
                 call_id=call_id,
@@ -144,7 +142,7 @@ class Caller:
                 )
             raise refusal(amount, wallet.balance - wallet.held if wallet else 0)
 
-    async def _run(  # noqa: PLR0913, PLR0917 - the parts of one call
+    async def _run(
         self,
         call_id: UUID,
         actor: Actor,
@@ -186,7 +184,7 @@ class Caller:
         return TOKEN + str(self._signer.dumps(parts))
 
 
-def _record(  # noqa: PLR0913, PLR0917 - the columns of one row
+def _record(
     call_id: UUID,
     actor: Actor,
     runnable: Runnable,

@@ -8,7 +8,7 @@ from execution.outcome import Artefact, Outcome, Payload
 class Cluster(Protocol):
     """Runs one version once; never raises for what the algorithm did."""
 
-    async def invoke(  # noqa: PLR0913 - a run has these parts
+    async def invoke(
         self,
         artefact: Artefact,
         payload: Payload,

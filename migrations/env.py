@@ -8,9 +8,6 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
-import billing.models
-import catalog.models
-import core.accounts.models
 import execution.models  # noqa: F401 - every table must be known
 
 

@@ -14,6 +14,8 @@ import jinja2
 import oidc_provider_mock
 import werkzeug.serving
 
+from core.settings import is_loopback
+
 PEOPLE = ("alice", "bob", "carol")
 _HOST = "127.0.0.1"
 _TEMPLATES = Path(__file__).with_name("up") / "templates"
@@ -36,7 +38,7 @@ def make_app(port: int, site: str) -> flask.Flask:
         if flask.request.host not in {f"{_HOST}:{port}", f"localhost:{port}"}:
             return flask.Response("This is not the address of the sign-in.\n", 421)
         target = flask.request.args.get("redirect_uri")
-        if target is not None and _origin(target) != _origin(site):
+        if target is not None and not _is_site(target, site):
             return flask.Response(f"This sign-in is only for {site}.\n", 400)
         return None
 
@@ -65,9 +67,11 @@ def _user(name: str) -> oidc_provider_mock.User:
     return oidc_provider_mock.User(sub=name, claims=claims)
 
 
-def _origin(address: str) -> tuple[str, str]:
-    parts = urlsplit(address)
-    return parts.scheme, parts.netloc
+def _is_site(target: str, site: str) -> bool:
+    """Whether `target` lies on the site, by whichever name of this machine it is called."""
+    asked, own = urlsplit(target), urlsplit(site)
+    by_name = asked.hostname == own.hostname or is_loopback(asked.hostname or "")
+    return by_name and (asked.scheme, asked.port) == (own.scheme, own.port)
 
 
 if __name__ == "__main__":

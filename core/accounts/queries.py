@@ -58,9 +58,7 @@ async def actor_of_key(session: AsyncSession, digest: str) -> Actor | None:
     if row is None:
         return None
     account, key_id = row
-    return Actor(
-        account_id=account.id, name=account.name, is_admin=account.is_admin, key_id=key_id
-    )
+    return Actor(account_id=account.id, name=account.name, is_admin=account.is_admin, key_id=key_id)
 
 
 async def keys_of(session: AsyncSession, account_id: UUID) -> list[Key]:

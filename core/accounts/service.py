@@ -61,9 +61,7 @@ async def account_of(session: AsyncSession, claims: Claims) -> tuple[Account, bo
     if known is not None:
         return known, False
     account = await _first_free(session, claims)
-    session.add(
-        Identity(account_id=account.id, issuer=claims.issuer, subject=claims.subject)
-    )
+    session.add(Identity(account_id=account.id, issuer=claims.issuer, subject=claims.subject))
     await session.flush()
     return account, True
 
@@ -83,9 +81,7 @@ async def open_session(session: AsyncSession, account_id: UUID) -> str:
 
 async def close_session(session: AsyncSession, token: str) -> None:
     """Sign a browser out. Closing twice is closing once."""
-    await session.execute(
-        delete(Session).where(col(Session.token_hash) == keys.digest(token))
-    )
+    await session.execute(delete(Session).where(col(Session.token_hash) == keys.digest(token)))
 
 
 async def add_key(session: AsyncSession, account_id: UUID, label: str) -> tuple[Key, str]:

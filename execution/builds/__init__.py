@@ -1,1 +1,1 @@
-""""""
+"""From an author's folder to something callable."""

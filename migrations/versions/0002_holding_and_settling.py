@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import billing
 from alembic import op
+
+import billing
 
 revision: str = "0002"
 down_revision: str | None = "0001"

@@ -142,6 +142,4 @@ def _output(text: str | None) -> Output:
         return Output.DEFAULT
     if text == "raw":
         return Output.RAW
-    raise BadInput(
-        f"output is default or raw, not {str(text)[:40]!r}. Nothing was charged."
-    )
+    raise BadInput(f"output is default or raw, not {str(text)[:40]!r}. Nothing was charged.")

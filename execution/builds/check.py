@@ -1,0 +1,52 @@
+"""The last step of a build: the version loads in its sandbox, and its sample runs there."""
+
+from collections.abc import Awaitable, Callable
+
+from catalog.service import Draft
+from core.errors import BuildFailed
+from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
+from execution.sandbox.limits import limits_for
+from execution.sandbox.worker import Worker
+
+OnCall = Callable[[str, Payload], Awaitable[Payload | Failure]]
+
+SAMPLE_LIMIT_S = 120.0
+
+
+async def check(
+    artefact: Artefact, draft: Draft, on_call: OnCall, log: Callable[[str], None]
+) -> Outcome | None:
+    """Load the version, and run its sample where it has one.
+
+    Raises BuildFailed with what the author's code said.
+    """
+    log("Loading it in the sandbox")
+    worker, failure = await Worker.start(artefact, limits_for(artefact))
+    if worker is None:
+        raise BuildFailed(_told("It can't be loaded", failure, log))
+    try:
+        if draft.sample_type is None or draft.sample_input is None:
+            return None
+        log("Running the sample")
+        outcome = await worker.run(
+            Payload(ContentType(draft.sample_type), draft.sample_input),
+            timeout_s=SAMPLE_LIMIT_S,
+            wants_stdout=True,
+            on_call=on_call,
+        )
+    finally:
+        await worker.stop()
+    for line in outcome.stdout.splitlines()[:200]:
+        log(f"  {line}")
+    if outcome.failure is not None:
+        raise BuildFailed(_told("The sample fails", outcome.failure, log))
+    log(f"The sample ran in {outcome.ran_ms:.0f} ms")
+    return outcome
+
+
+def _told(what: str, failure: Failure | None, log: Callable[[str], None]) -> str:
+    if failure is None:
+        return f"{what}."
+    for line in failure.stacktrace.splitlines()[-40:]:
+        log(line)
+    return f"{what}: {failure.type}: {failure.message}"[:2000]

@@ -1,0 +1,53 @@
+"""Calls that an algorithm makes while its sample runs at build time: in the build's own sandboxes.
+
+They aren't charged: nobody has called yet. What they may reach is what the author may see.
+"""
+
+from pathlib import Path
+from uuid import UUID
+
+from catalog.names import Reference
+from core.accounts.actor import Actor
+from core.db import Sessions
+from core.errors import MarketError
+from execution.calls import DEEPEST
+from execution.outcome import Failure, Payload
+from execution.resolve import Resolver
+from execution.sandbox.limits import limits_for
+from execution.sandbox.worker import Worker
+
+LIMIT_S = 60.0
+
+
+class NestedRuns:
+    """Runs other algorithms for one build."""
+
+    def __init__(self, sessions: Sessions, home: Path, owner_id: UUID, *, depth: int = 1) -> None:
+        self._sessions = sessions
+        self._home = home
+        self._owner_id = owner_id
+        self._depth = depth
+
+    async def call(self, reference: str, payload: Payload) -> Payload | Failure:
+        """Run one algorithm once; what goes wrong is the failure."""
+        if self._depth > DEEPEST:
+            return Failure("InputError", f"Algorithms call each other at most {DEEPEST} deep.")
+        try:
+            runnable = await Resolver(self._sessions, self._home).resolve(
+                Actor(account_id=self._owner_id), Reference.parse(reference)
+            )
+        except MarketError as error:
+            return Failure(error.error_type, error.message)
+        inner = NestedRuns(self._sessions, self._home, self._owner_id, depth=self._depth + 1)
+        worker, failure = await Worker.start(runnable.artefact, limits_for(runnable.artefact))
+        if worker is None:
+            return failure or Failure("LoadingError", "It can't be loaded.")
+        try:
+            outcome = await worker.run(
+                payload, timeout_s=LIMIT_S, wants_stdout=False, on_call=inner.call
+            )
+        finally:
+            await worker.stop()
+        if outcome.result is None:
+            return outcome.failure or Failure("SystemError", "It gave no result.")
+        return outcome.result

@@ -1,0 +1,92 @@
+"""The worker: builds what is queued, keeps the pools deployed, sweeps what has run out.
+
+Any number of workers may run; each task may be repeated, and one that dies is taken up.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from billing.ledger import release_expired
+from core import db
+from core.accounts.service import sweep_sessions
+from core.db import Sessions
+from core.settings import Settings
+from execution import starter
+from execution.builds import tasks
+from execution.ray_cluster import connect, deploy_pools
+from web.up.postgres import database_url
+
+log = structlog.get_logger()
+
+POLL_S = 0.5
+SWEEP_S = 10.0
+DEPLOY_S = 15.0
+
+
+async def work(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    connect(settings.home)
+    tasks.tidy(settings.home)
+    async with db.connected(settings.database_url or database_url(settings.home)) as sessions:
+        running = [
+            asyncio.create_task(_again("pools", DEPLOY_S, lambda: _deploy(settings))),
+            asyncio.create_task(_again("sweep", SWEEP_S, lambda: _sweep(sessions))),
+            *(
+                asyncio.create_task(_again("build", POLL_S, lambda: _build(sessions, settings)))
+                for _ in range(os.cpu_count() or 1)
+            ),
+        ]
+        if settings.starter:
+            running.append(asyncio.create_task(_publish_starter(sessions, settings)))
+        await stopped.wait()
+        for task in running:
+            task.cancel()
+        for task in running:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _again(name: str, every_s: float, step: Callable[[], Awaitable[object]]) -> None:
+    """Do a step for ever; one that fails is told of and tried again."""
+    while True:
+        try:
+            await step()
+        except Exception:
+            log.exception("a task of the worker failed", task=name)
+        await asyncio.sleep(every_s)
+
+
+async def _deploy(settings: Settings) -> None:
+    await asyncio.to_thread(deploy_pools, gateway=settings.url)
+
+
+async def _sweep(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        released = await release_expired(session)
+        await sweep_sessions(session)
+    if released:
+        log.info("released holds of calls that never ended", count=released)
+
+
+async def _build(sessions: Sessions, settings: Settings) -> None:
+    while (build_id := await tasks.take(sessions)) is not None:
+        await tasks.run(sessions, settings.home, build_id)
+
+
+async def _publish_starter(sessions: Sessions, settings: Settings) -> None:
+    try:
+        await starter.submit_missing(sessions, settings.home, calls_others=False)
+        while not await starter.waits_only_for_callers(sessions):
+            await asyncio.sleep(POLL_S)
+        await starter.submit_missing(sessions, settings.home, calls_others=True)
+    except Exception:
+        log.exception("the starter catalog could not be published")
