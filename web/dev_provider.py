@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).with_name("up") / "templates"
 
 def make_app(port: int, site: str) -> flask.Flask:
     """Make the provider for the one site at `site`, with the people that it knows."""
-    app = oidc_provider_mock.app(user_claims=[_user(name) for name in PEOPLE])
+    app: flask.Flask = oidc_provider_mock.app(user_claims=[_user(name) for name in PEOPLE])
     app.debug = False
     # A browser sends cookies to every port of a host: the site's own must not be overwritten.
     app.config["SESSION_COOKIE_NAME"] = "development-sign-in"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from core.settings import Settings
 from web.up import instance, lock, sign_in
@@ -32,12 +32,12 @@ def doctor(settings: Settings) -> int:
     failed = 0
     for check in (system, home, space, git, sandbox, people, running):
         try:
-            print(f"  ok  {check(settings)}")  # noqa: T201 - this is its output
+            print(f"  ok  {check(settings)}")
         except CannotStart as problem:
             failed += 1
-            print(f"  NO  {problem}")  # noqa: T201
+            print(f"  NO  {problem}")
     verdict = "Nothing is in the way." if not failed else f"{failed} of these must be put right."
-    print(verdict)  # noqa: T201
+    print(verdict)
     return _FAILED if failed else 0
 
 

@@ -51,14 +51,16 @@ class Parts:
 
     def cluster_lacks(self) -> str:
         """Say what the cluster still lacks, nothing once programs can connect to it."""
-        address = urlsplit(f"//{self._environment.get('RAY_ADDRESS', '')}")
-        if self.cluster not in self.base or not address.hostname or not address.port:
+        if self.cluster not in self.base:
             return ""
-        try:
-            socket.create_connection((address.hostname, address.port), timeout=1).close()
-        except OSError:
-            return "it does not answer yet"
-        return ""
+        address = f"//{self._environment.get('RAY_ADDRESS', '')}"
+        return "" if _answers(address) else "it does not answer yet"
+
+    def sign_in_lacks(self) -> str:
+        """Say what the development sign-in still lacks, nothing where there is none."""
+        if not self.has_development_sign_in or _answers(self._environment["OIDC_ISSUER"]):
+            return ""
+        return "the sign-in does not answer yet"
 
     def stop_database(self) -> None:
         """Shut the embedded database down in good order, where there is one."""
@@ -93,3 +95,15 @@ class Parts:
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         log = processes.log_file(self._settings.home, name)
         return processes.spawn(command, env=self._environment, log=log, cwd=_CODE)
+
+
+def _answers(address: str) -> bool:
+    """Whether something accepts connections at an address, or it names no port to ask."""
+    parts = urlsplit(address)
+    if not parts.hostname or not parts.port:
+        return True
+    try:
+        socket.create_connection((parts.hostname, parts.port), timeout=1).close()
+    except OSError:
+        return False
+    return True

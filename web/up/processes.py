@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from web.up import instance
 
@@ -36,7 +36,7 @@ def log_file(home: Path, name: str) -> Path:
     return log
 
 
-def spawn(  # noqa: PLR0913 - a process has these parts
+def spawn(
     command: Sequence[str],
     *,
     env: Mapping[str, str],
@@ -55,7 +55,7 @@ def spawn(  # noqa: PLR0913 - a process has these parts
     numbers = [os.getpid(), int(orphan_signal or 0), uid, gid]
     launcher = [sys.executable, "-I", "-S", str(_LAUNCHER), *map(str, numbers)]
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 - our own words
+        return subprocess.Popen(
             [*launcher, *command],
             env=dict(env),
             cwd=cwd,

@@ -37,13 +37,13 @@ def main(settings: Settings) -> int:
         _run(settings, phases, stopping)
     except (CannotStart, MarketError) as problem:
         phases.settle()
-        print(f"Algorium cannot run. {problem}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"Algorium cannot run. {problem}", file=sys.stderr, flush=True)
         return _CANNOT_START
     except OSError as error:
         phases.settle()
         where = f" ({error.filename})" if error.filename else ""
         what = f"Algorium cannot run. The system said: {error.strerror}{where}."
-        print(f"{what} Put that right and run it again; nothing is lost.", file=sys.stderr)  # noqa: T201
+        print(f"{what} Put that right and run it again; nothing is lost.", file=sys.stderr)
         return _CANNOT_START
     except Stop:
         phases.say("Stopped.")
@@ -136,7 +136,9 @@ class Supervisor:
         found = readiness.ask(self._settings)
         if found is None:
             return "the web server does not answer yet"
-        return "" if found.ready else f"waiting for {' and '.join(found.missing) or 'it'}"
+        if not found.ready:
+            return f"waiting for {' and '.join(found.missing) or 'it'}"
+        return self._parts.sign_in_lacks()
 
     def _wait(self, lacks: Callable[[], str], limit: float, tick: Tick) -> None:
         deadline = time.monotonic() + limit
