@@ -17,7 +17,7 @@ AUTHOR_PERCENT = 70
 HIGHEST_ROYALTY = 1_000_000 * CREDIT
 SIGN_UP_GRANT = 10_000 * CREDIT
 
-_CREDITS = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_CREDITS = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from core.errors import BadInput, NotFound
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-NUMBER = re.compile(r"(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})")
-SELECTOR = re.compile(r"(?:0|[1-9]\d{0,5})(?:\.(?:0|[1-9]\d{0,5})){0,2}(?:\.\*)?")
+NUMBER = re.compile(r"(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+SELECTOR = re.compile(r"(?:0|[1-9][0-9]{0,5})(?:\.(?:0|[1-9][0-9]{0,5})){0,2}(?:\.\*)?")
 
 Number: TypeAlias = tuple[int, int, int]
 

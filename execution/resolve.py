@@ -93,14 +93,12 @@ class Resolver:
         if number is None:
             raise NotFound(_absent(reference))
         algorithm, version = versions[number]
-        wallets = {
-            account_id: wallet_id
-            for account_id, wallet_id in await session.execute(
-                select(Wallet.account_id, Wallet.id).where(
-                    col(Wallet.account_id).in_([payer, algorithm.owner_id])
-                )
+        found = await session.execute(
+            select(Wallet.account_id, Wallet.id).where(
+                col(Wallet.account_id).in_([payer, algorithm.owner_id])
             )
-        }
+        )
+        wallets = {row[0]: row[1] for row in found}
         return Runnable(
             algorithm_id=algorithm.id,
             version_id=version.id,

@@ -1,4 +1,4 @@
-"""The real parts that tests stand on: one PostgreSQL for the run, migrated, emptied between tests."""
+"""The real parts that tests stand on: one PostgreSQL, migrated, emptied between tests."""
 
 import shutil
 import tempfile

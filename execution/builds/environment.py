@@ -150,7 +150,7 @@ def _environment(outer: Mapping[str, str], home: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in outer.items()
-        if name.startswith("UV_") or name.upper().endswith("_PROXY") or name.startswith("SSL_CERT_")
+        if name.startswith(("UV_", "SSL_CERT_")) or name.upper().endswith("_PROXY")
     }
     return kept | {
         "PATH": os.defpath,

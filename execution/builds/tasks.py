@@ -127,7 +127,7 @@ async def _build(sessions: Sessions, home: Path, build_id: UUID, report: Report)
     locked = await environment.resolve(project.requirements, home, report)
     for line in locked.splitlines():
         if line and not line.startswith((" ", "#")):
-            report(f"  {line.rstrip(' \\')}")
+            report("  " + line.rstrip(" \\"))
     report.phase = "installing"
     digest = await environment.install(locked, home, report)
     report.phase = "checking"
