@@ -1,0 +1,50 @@
+"""First acts inside a sandbox, before any file of a version is read. Standard library only."""
+
+import fcntl
+import os
+import resource
+import sys
+from typing import Any
+
+_MIB = 1024 * 1024
+_WIRE_FROM = 200  # out of the way of code that closes or reuses the first few numbers
+
+
+def confine(config: dict[str, Any]) -> int:
+    """Give up privileges, set limits, and return the wire's number from now on."""
+    limits = config["limits"]
+    # Set first: the limit on open files bounds this number too.
+    wire = fcntl.fcntl(config["wire"], fcntl.F_DUPFD_CLOEXEC, _WIRE_FROM)
+    os.close(config["wire"])
+    user = config["user"]
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    for what, most in (
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_FSIZE, limits["file_mib"] * _MIB),
+        (resource.RLIMIT_NOFILE, limits["open_files"]),
+        (resource.RLIMIT_CORE, 0),
+        # Per process, and only a net below the bound on the whole tree that is kept from outside.
+        (resource.RLIMIT_DATA, (2 * limits["memory_mib"] + 512) * _MIB),
+    ):
+        _lower(what, most)
+    os.umask(0o077)
+    return wire
+
+
+def enter_environment(folder: str) -> None:
+    """Become the interpreter of a virtual environment, as its own `python` would be."""
+    sys.prefix = sys.exec_prefix = folder
+    sys.executable = os.path.join(folder, "bin", "python")
+    import site  # noqa: PLC0415 - runs what the version's packages bring, so not before confine()
+
+    site.main()
+
+
+def _lower(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(what, (most, most))

@@ -1,0 +1,100 @@
+"""How a Python version is shown to its sandbox, and the command that serves it there."""
+
+import os
+import py_compile
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from execution.outcome import Artefact
+from execution.sandbox import wire
+from execution.sandbox.program import Program
+
+SOURCE = "/algorithm"
+ENVIRONMENT = "/env"
+_RUNNER = "/runner"
+_HERE = Path(__file__).parent
+_COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
+
+
+def program(artefact: Artefact) -> Program:
+    """Return what serves `artefact`: our runner in the interpreter that we run in ourselves.
+
+    The interpreter is never the environment's `bin/python`, which a requirement may have
+    replaced: the runner switches to the environment once it has given up its privileges.
+    """
+    folders = dict(_interpreters(artefact.environment))
+    folders[SOURCE] = os.path.realpath(artefact.source)
+    links = {}
+    if artefact.environment:
+        folders[ENVIRONMENT] = os.path.realpath(artefact.environment)
+        # Scripts in the environment name its interpreter by the path it was made at.
+        if not artefact.environment.startswith(("/tmp/", "/dev/", "/proc/", "/usr/")):  # noqa: S108
+            links[artefact.environment] = ENVIRONMENT
+    return Program(
+        argv=(_python(), "-I", "-S", "-B", f"{_RUNNER}/execution/languages/python/runner.py"),
+        files=_files(),
+        folders=folders,
+        links=links,
+        environment={
+            "PATH": f"{ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": ENVIRONMENT,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+    )
+
+
+@cache
+def _files() -> dict[str, str]:
+    """Return the runner's files at the places where it can import them by their usual names."""
+    own = ("runner.py", "serving.py", "confinement.py", "code.py", "values.py")
+    places = {_HERE / name: f"{_RUNNER}/execution/languages/python" for name in own}
+    places[Path(wire.__file__)] = f"{_RUNNER}/execution/sandbox"
+    places |= dict.fromkeys((_HERE / "modules").glob("*.py"), f"{_RUNNER}/modules")
+    shown = {f"{place}/{file.name}": str(file) for file, place in places.items()}
+    for file, place in places.items():
+        if (compiled := _compiled(file)) is not None:
+            shown[f"{place}/__pycache__/{compiled.name}"] = str(compiled)
+    return shown
+
+
+def _compiled(file: Path) -> Path | None:
+    """Return a file's compiled form, which saves some milliseconds at every start."""
+    try:
+        made = Path(py_compile.compile(str(file), doraise=True) or "")
+        made.chmod(0o644)
+    except (OSError, py_compile.PyCompileError):
+        return None
+    return made
+
+
+@cache
+def _python() -> str:
+    """Return the interpreter that this process's own environment was made from."""
+    base = Path(os.path.realpath(sys.base_prefix))
+    named = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return str(named if named.exists() else Path(os.path.realpath(sys.executable)))
+
+
+def _interpreters(environment: str) -> Iterator[tuple[str, str]]:
+    """Yield the folders of the base interpreter, under each name that it may be called by."""
+    prefixes = {sys.base_prefix, str(Path(_python()).parent.parent)}
+    python = os.path.join(environment, "bin", "python")
+    if environment and os.path.islink(python):
+        target = os.path.join(os.path.dirname(python), os.readlink(python))
+        if os.path.isabs(os.readlink(python)):
+            prefixes.add(os.path.dirname(os.path.dirname(target)))
+        prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(python))))
+    for prefix in sorted(prefixes):
+        outside = os.path.realpath(prefix)
+        if outside not in _COVERED and _is_interpreter(outside):
+            yield prefix, outside
+
+
+def _is_interpreter(prefix: str) -> bool:
+    """Guard against an environment that points its `python` at some other folder of ours."""
+    return os.path.realpath(os.path.join(prefix, "bin")) in {
+        os.path.dirname(_python()),
+        os.path.dirname(os.path.realpath(sys.executable)),
+    }

@@ -1,0 +1,35 @@
+"""Serves one Python version inside its sandbox. Standard library only.
+
+Started by the launcher as `python -I -S -B runner.py CONFIG`.
+"""
+
+import json
+import os
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Give up privileges, enter the version's environment, then serve until the wire closes."""
+    sys.path.insert(0, "/runner")
+    from execution.languages.python.confinement import (  # noqa: PLC0415 - the path is new
+        confine,
+        enter_environment,
+    )
+
+    config = json.loads(sys.argv[1])
+    wire = confine(config)
+    if os.path.isdir("/env"):
+        enter_environment("/env")
+    from execution.languages.python.serving import Connection, Server  # noqa: PLC0415
+
+    # No import of the author's may meet ours.
+    sys.path.remove("/runner")
+    sys.argv = ["algorithm"]
+    for name in [name for name in sys.modules if name.split(".")[0] == "execution"]:
+        del sys.modules[name]
+    Server(Connection(wire), config["limits"]).serve()
+
+
+if __name__ == "__main__":
+    main()

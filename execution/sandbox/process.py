@@ -1,0 +1,198 @@
+"""One sandboxed process: its start, its wire, what it prints, and its end."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import platform
+import signal
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from execution.sandbox import cgroups, launcher, seccomp
+from execution.sandbox.cgroups import Cgroup
+from execution.sandbox.launcher import Entrance
+from execution.sandbox.limits import Limits
+from execution.sandbox.program import Program
+
+_PIPE_BYTES = 1024 * 1024
+_KILL_WAIT_S = 10.0
+
+
+@cache
+def _spawner() -> ThreadPoolExecutor:
+    """Return the one thread that starts sandboxes.
+
+    Starting blocks for some milliseconds; and a sandbox dies with the thread that started
+    it, so that this one must live as long as this process.
+    """
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-spawner")
+
+
+@dataclass(slots=True)
+class Process:
+    """A running sandbox. `wire` and `output` are this end's, and don't block."""
+
+    popen: subprocess.Popen[bytes]
+    wire: socket.socket
+    output: int
+    cgroup: Cgroup | None
+
+    @property
+    def pid(self) -> int:
+        """The launcher's, outside; everything in the sandbox descends from it."""
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """End everything inside; harmless when it has ended."""
+        self.popen.kill()
+
+    async def ended(self) -> int:
+        """Wait for the end; give the exit code, negative for a signal."""
+        code = await asyncio.to_thread(self.popen.wait, _KILL_WAIT_S)
+        # The launcher gives a signal of the process inside as a shell does.
+        return 128 - code if code > 128 else code  # noqa: PLR2004
+
+    async def dispose(self) -> None:
+        """Kill it and give back everything that it held."""
+        self.kill()
+        self.wire.close()
+        await asyncio.to_thread(self._reap)
+
+    def _reap(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(_KILL_WAIT_S)
+        if self.cgroup is not None:
+            self.cgroup.remove()
+
+
+async def spawn(program: Program, limits: Limits, *, way: Entrance | None = None) -> Process:
+    """Start `program` in a sandbox. Raises `OSError` or `NoBubblewrap`."""
+    loop = asyncio.get_running_loop()
+    started = loop.run_in_executor(_spawner(), _spawn, program, limits, way or launcher.entrance())
+    try:
+        return await asyncio.shield(started)
+    except asyncio.CancelledError:
+        started.add_done_callback(_abandon)
+        raise
+
+
+def _abandon(started: "asyncio.Future[Process]") -> None:
+    """End a process that nobody waits for any more."""
+    if not started.cancelled() and started.exception() is None:
+        process = started.result()
+        os.close(process.output)
+        process.kill()
+        process.wire.close()
+        _spawner().submit(process._reap)  # noqa: SLF001
+
+
+def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
+    bubblewrap = launcher.bubblewrap()
+    ours, theirs = socket.socketpair()
+    output, printed = os.pipe()
+    options_read, options_write = os.pipe()
+    passed = [theirs.fileno(), options_read]
+    cgroup = cgroups.create(limits)
+    try:
+        filtered = _filter_pipe()
+        if filtered is not None:
+            passed.append(filtered)
+        options = launcher.arguments(
+            program, limits, way=way, wire=theirs.fileno(), seccomp=filtered
+        )
+        popen = subprocess.Popen(  # noqa: S603
+            [bubblewrap, "--args", str(options_read), *options[options.index("--") :]],
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            pass_fds=passed,
+            env={},
+        )
+        # It waits for its options, so that it has no children yet and they all will be inside.
+        if cgroup is not None:
+            cgroup.join(popen.pid)
+        before = options[: options.index("--")]
+        os.write(options_write, b"".join(part.encode() + b"\0" for part in before))
+    except BaseException:
+        ours.close()
+        os.close(output)
+        if cgroup is not None:
+            cgroup.remove()
+        raise
+    finally:
+        theirs.close()
+        for fd in (printed, options_read, options_write, *passed[2:]):
+            os.close(fd)
+    ours.setblocking(False)
+    os.set_blocking(output, False)
+    with contextlib.suppress(OSError):  # a smaller pipe only means more wake-ups
+        fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return Process(popen, ours, output, cgroup)
+
+
+def _filter_pipe() -> int | None:
+    """Return a pipe to read the system call filter from."""
+    if not seccomp.supported():
+        return None
+    read, write = os.pipe()
+    os.write(write, seccomp.program(platform.machine()))
+    os.close(write)
+    return read
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name, such as "SIGSEGV"."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes below `pid` that are alive, by the kernel's own account of children."""
+    found: set[int] = set()
+    pending = [pid]
+    while pending:
+        for child in _children(pending.pop()):
+            if child not in found and not _dead(child):
+                found.add(child)
+                pending.append(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError):
+                listed = Path(f"/proc/{pid}/task/{thread}/children").read_text()
+                children += map(int, listed.split())
+    return children
+
+
+def _dead(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to notice that it ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return True
+    return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] in {b"Z", b"X"}
+
+
+def memory_bytes(pid: int) -> int:
+    """Return what the processes below `pid` hold together; pages shared by several count once."""
+    return sum(_proportional(process) for process in descendants(pid))
+
+
+def _proportional(pid: int) -> int:
+    for file, wanted in (("smaps_rollup", b"Pss:"), ("status", b"VmRSS:")):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{pid}/{file}").read_bytes().splitlines():
+                if line.startswith(wanted):
+                    return int(line.split()[1]) * 1024
+    return 0

@@ -1,0 +1,56 @@
+"""Whether a run left processes behind."""
+
+import contextlib
+import os
+
+from execution.sandbox.process import descendants
+
+
+class Remains:
+    """Compares a sandbox's processes with those it had when its version was loaded.
+
+    Helpers that the load step started may stay: they hold nobody's data. Asked after every
+    run, so the usual case, in which nothing changed, costs three system calls: the children
+    of the sandbox's first process and of the runner, and how many threads the runner has
+    (a child belongs to the thread that made it).
+    """
+
+    def __init__(self, pid: int) -> None:
+        """Look at the sandbox below the launcher `pid`, which has just loaded its version."""
+        self._pid = pid
+        self._before = descendants(pid)
+        self._files: list[int] = []
+        self._threads = -1
+        if len(self._before) == 2:  # noqa: PLR2004 - the first process and the runner
+            with contextlib.suppress(OSError):
+                for process in self._before:
+                    name = f"/proc/{process}/task/{process}/children"
+                    self._files.append(os.open(name, os.O_RDONLY | os.O_CLOEXEC))
+                runner = max(self._before, key=lambda process: -len(self._read_of(process)))
+                self._threads = os.open(f"/proc/{runner}/task", os.O_RDONLY | os.O_CLOEXEC)
+        self._state = self._read()
+
+    def any(self) -> bool:
+        """Whether there are processes now that there weren't then."""
+        if self._threads >= 0 and self._read() == self._state:
+            return False
+        return bool(descendants(self._pid) - self._before)
+
+    def close(self) -> None:
+        """Give back what is open; harmless a second time."""
+        for fd in (*self._files, self._threads):
+            if fd >= 0:
+                os.close(fd)
+        self._files, self._threads = [], -1
+
+    def _read(self) -> list[bytes | int]:
+        if self._threads < 0:
+            return []
+        try:
+            seen: list[bytes | int] = [os.pread(fd, 4096, 0) for fd in self._files]
+            return [*seen, os.fstat(self._threads).st_nlink]
+        except OSError:
+            return []
+
+    def _read_of(self, process: int) -> bytes:
+        return os.pread(self._files[list(self._before).index(process)], 4096, 0)
