@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-MAX_BYTES = 60_000_000
+MAX_BYTES = 30_000_000
 MAX_SECONDS = 300
 LOWEST_RATE = 8_000
 HIGHEST_RATE = 192_000
@@ -157,7 +157,9 @@ def samples_in(content: bytes) -> np.ndarray:
     if not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise InputError(f"The sampling rate must be from {LOWEST_RATE} to {HIGHEST_RATE} Hz.")
     frames = frames[: len(frames) - len(frames) % (width * channels)]
-    samples = integers_in(frames, width).reshape(-1, channels).mean(axis=1)
+    samples = integers_in(frames, width)
+    if channels > 1:
+        samples = samples.reshape(-1, channels).mean(axis=1)
     if len(samples) == 0:
         raise InputError("The audio has no samples.")
     if len(samples) > rate * MAX_SECONDS:
@@ -168,7 +170,10 @@ def samples_in(content: bytes) -> np.ndarray:
 def integers_in(frames: bytes, width: int) -> np.ndarray:
     """Samples of one to four bytes as numbers from -1 to 1."""
     if width == 1:
-        return np.frombuffer(frames, np.uint8).astype(np.float32) / 128 - 1
+        samples = np.frombuffer(frames, np.uint8).astype(np.float32)
+        samples -= 128
+        samples /= 128
+        return samples
     padded = np.zeros((len(frames) // width, 4), np.uint8)
     padded[:, 4 - width :] = np.frombuffer(frames, np.uint8).reshape(-1, width)
     return padded.view("<i4")[:, 0].astype(np.float32) / 2**31
@@ -182,6 +187,10 @@ def resampled(samples: np.ndarray, rate: int) -> np.ndarray:
         reach = 16 * rate // RATE
         steps = np.arange(-reach, reach + 1)
         kernel = np.sinc(steps * 0.9 * RATE / rate) * np.hanning(len(steps))
-        samples = np.convolve(samples, kernel / kernel.sum(), mode="same")
-    times = np.arange(int(len(samples) * RATE / rate)) * (rate / RATE)
-    return np.interp(times, np.arange(len(samples)), samples).astype(np.float32)
+        kernel = (kernel / kernel.sum()).astype(np.float32)
+        samples = np.convolve(samples, kernel, mode="full")[reach : reach + len(samples)]
+    times = np.arange(max(1, int(len(samples) * RATE / rate))) * (rate / RATE)
+    before = times.astype(np.int64)
+    after = np.minimum(before + 1, len(samples) - 1)
+    share = (times - before).astype(np.float32)
+    return samples[before] * (1 - share) + samples[after] * share
