@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 import httpx
-from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untyped]
-from authlib.integrations.starlette_client import (  # type: ignore[import-untyped]
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.starlette_client import (
     OAuth,
     StarletteOAuth2App,
 )
