@@ -1,14 +1,12 @@
 """The last step of a build: the version loads in its sandbox, and its sample runs there."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from catalog.service import Draft
 from core.errors import BuildFailed
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
-from execution.sandbox.limits import limits_for
-from execution.sandbox.worker import Worker
-
-OnCall = Callable[[str, Payload], Awaitable[Payload | Failure]]
+from execution.sandbox.limits import Limits
+from execution.sandbox.worker import OnCall, Worker
 
 SAMPLE_LIMIT_S = 120.0
 
@@ -21,8 +19,11 @@ async def check(
     Raises BuildFailed with what the author's code said.
     """
     log("Loading it in the sandbox")
-    worker, failure = await Worker.start(artefact, limits_for(artefact))
-    if worker is None:
+    worker = Worker()
+    failure = await worker.start(artefact, Limits(memory_mib=artefact.memory_mib))
+    if failure is not None:
+        for line in worker.load_output.splitlines()[-40:]:
+            log(f"  {line}")
         raise BuildFailed(_told("It can't be loaded", failure, log))
     try:
         if draft.sample_type is None or draft.sample_input is None:
@@ -44,9 +45,7 @@ async def check(
     return outcome
 
 
-def _told(what: str, failure: Failure | None, log: Callable[[str], None]) -> str:
-    if failure is None:
-        return f"{what}."
+def _told(what: str, failure: Failure, log: Callable[[str], None]) -> str:
     for line in failure.stacktrace.splitlines()[-40:]:
         log(line)
     return f"{what}: {failure.type}: {failure.message}"[:2000]

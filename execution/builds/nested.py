@@ -13,7 +13,7 @@ from core.errors import MarketError
 from execution.calls import DEEPEST
 from execution.outcome import Failure, Payload
 from execution.resolve import Resolver
-from execution.sandbox.limits import limits_for
+from execution.sandbox.limits import Limits
 from execution.sandbox.worker import Worker
 
 LIMIT_S = 60.0
@@ -39,9 +39,11 @@ class NestedRuns:
         except MarketError as error:
             return Failure(error.error_type, error.message)
         inner = NestedRuns(self._sessions, self._home, self._owner_id, depth=self._depth + 1)
-        worker, failure = await Worker.start(runnable.artefact, limits_for(runnable.artefact))
-        if worker is None:
-            return failure or Failure("LoadingError", "It can't be loaded.")
+        worker = Worker()
+        limits = Limits(memory_mib=runnable.artefact.memory_mib)
+        failure = await worker.start(runnable.artefact, limits)
+        if failure is not None:
+            return failure
         try:
             outcome = await worker.run(
                 payload, timeout_s=LIMIT_S, wants_stdout=False, on_call=inner.call
