@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlmodel import select
 
@@ -21,8 +22,10 @@ from core.clock import now
 from core.db import Sessions
 from core.errors import BadInput, BadKey, SignInNeeded
 from execution.cluster import Cluster
-from execution.outcome import Outcome, Payload
+from execution.outcome import Failure, Outcome, Payload
 from execution.resolve import Resolver, Runnable
+
+log = structlog.get_logger()
 
 DEFAULT_TIMEOUT_S = 300.0
 LONGEST_TIMEOUT_S = 3000.0
@@ -152,14 +155,19 @@ class Caller:
         limit: int,
         began: float,
     ) -> Answer:
-        outcome = await self._cluster.invoke(
-            runnable.artefact,
-            payload,
-            call_id=str(call_id),
-            timeout_s=options.timeout_s,
-            wants_stdout=options.wants_stdout and runnable.owned,
-            token=self._token(call_id, actor) if runnable.artefact.calls_others else "",
-        )
+        try:
+            outcome = await self._cluster.invoke(
+                runnable.artefact,
+                payload,
+                call_id=str(call_id),
+                timeout_s=options.timeout_s,
+                wants_stdout=options.wants_stdout and runnable.owned,
+                token=self._token(call_id, actor) if runnable.artefact.calls_others else "",
+            )
+        except Exception:
+            # A bug of ours: what was held must come back at once all the same.
+            log.exception("a run failed inside the platform", call=str(call_id))
+            outcome = Outcome(None, Failure("SystemError", "The platform failed. Try again."))
         cost = (
             FREE
             if outcome.failure is not None

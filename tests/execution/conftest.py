@@ -1,0 +1,118 @@
+"""A market whose algorithms run in real sandboxes, in this process, without Ray."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from billing.ledger import Ledger
+from catalog.models import Algorithm, Version
+from catalog.names import Reference
+from core.accounts.actor import Actor
+from core.accounts.models import Account
+from core.db import Sessions
+from execution.builds import environment, places
+from execution.calls import Answer, Caller, CallOptions
+from execution.outcome import Artefact, ContentType, Outcome, Payload
+from execution.pool import Bounds, Pool
+from execution.sandbox.limits import Limits
+from tests.conftest import add_algorithm, add_person
+
+
+class LocalCluster:
+    """One pool of real sandboxes. Tells how many runs it was asked for."""
+
+    def __init__(self) -> None:
+        self.pool = Pool(Bounds(slots=4, per_version=4), Limits())
+        self.runs = 0
+
+    async def invoke(
+        self,
+        artefact: Artefact,
+        payload: Payload,
+        *,
+        call_id: str,
+        timeout_s: float,
+        wants_stdout: bool,
+        token: str,
+    ) -> Outcome:
+        """Run it here."""
+        self.runs += 1
+        return await self.pool.run(
+            artefact, payload, timeout_s=timeout_s, wants_stdout=wants_stdout
+        )
+
+    async def ready(self) -> bool:
+        """It always is."""
+        return True
+
+
+@dataclass
+class Market:
+    """An author with algorithms, a payer, and the way to call."""
+
+    sessions: Sessions
+    home: Path
+    environment: str
+    cluster: LocalCluster
+    caller: Caller
+    author: Account
+    payer: Account
+
+    async def publish(self, name: str, code: str, **more: object) -> tuple[Algorithm, Version]:
+        """Make code callable without resolving anything."""
+        algorithm, version = await add_algorithm(self.sessions, self.author.id, name, **more)  # type: ignore[arg-type]
+        source = places.source_of(self.home, version.id) / "src"
+        source.mkdir(parents=True, exist_ok=True)
+        (source / f"{name}.py").write_text(code)
+        link = places.environment_of(self.home, version.environment_digest)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.exists():
+            link.symlink_to(self.environment)
+        return algorithm, version
+
+    async def call(
+        self,
+        reference: str,
+        value: bytes = b"1",
+        *,
+        actor: Actor | None = None,
+        timeout_s: float = 20,
+        kind: ContentType = ContentType.JSON,
+        wants_stdout: bool = False,
+    ) -> Answer:
+        """Call as the payer, unless somebody else is named."""
+        return await self.caller.call(
+            actor or Actor(account_id=self.payer.id, name="payer"),
+            Reference.parse(reference),
+            Payload(kind, value),
+            CallOptions(timeout_s=timeout_s, wants_stdout=wants_stdout),
+        )
+
+
+@pytest.fixture(scope="session")
+async def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A virtual environment without packages, made the way that builds make them."""
+    home = tmp_path_factory.mktemp("bare")
+    digest = await environment.install("", home, lambda _: None)
+    return str(places.environment_of(home, digest))
+
+
+@pytest.fixture
+async def market(
+    sessions: Sessions, money: Ledger, bare_environment: str, tmp_path: Path
+) -> AsyncIterator[Market]:
+    """An open market."""
+    author = await add_person(sessions, "author", credit=0)
+    payer = await add_person(sessions, "payer")
+    cluster = LocalCluster()
+    caller = Caller(sessions, money, cluster, home=tmp_path, secret="a secret of tests")
+    yield Market(sessions, tmp_path, bare_environment, cluster, caller, author, payer)
+    await caller.drain()
+    await cluster.pool.close()
+
+
+def actor_of(account: Account) -> Actor:
+    """Somebody who asks."""
+    return Actor(account_id=account.id, name=account.name)

@@ -1,0 +1,265 @@
+"""A call: held, run in a sandbox, settled. What goes wrong is free and harms no next call."""
+
+import asyncio
+
+import pytest
+from sqlmodel import select
+
+from billing import ledger
+from billing.models import Call, CallState, Hold
+from billing.pricing import COMPUTE_RATE, CREDIT
+from catalog.models import Visibility
+from core.accounts.actor import VISITOR, Actor
+from core.errors import BadInput, BadKey, InsufficientCredits, NotFound, SignInNeeded
+from tests.conftest import add_person
+from tests.execution.conftest import Market, actor_of
+
+ECHO = "def apply(input):\n    return input\n"
+MOODS = """
+import os, sys, time
+
+class InputError(ValueError):
+    pass
+
+def apply(mood):
+    if mood == "raise":
+        raise InputError("the mood is wrong")
+    if mood == "break":
+        return 1 / 0
+    if mood == "hang":
+        time.sleep(60)
+    if mood == "exit":
+        sys.exit(3)
+    if mood == "die":
+        os.kill(os.getpid(), 9)
+    if mood == "eat":
+        return len(bytearray(4 * 2**30))
+    if mood == "shout":
+        print("x" * 50_000_000)
+        return "shouted"
+    if mood == "object":
+        return object()
+    if mood == "large":
+        return "y" * 20_000_000
+    return "well"
+"""
+
+
+async def balance(market: Market) -> tuple[int, int]:
+    """The payer's balance and what is held of it."""
+    async with market.sessions() as session:
+        wallet = await ledger.wallet_of(session, market.payer.id)
+        return wallet.balance, wallet.held
+
+
+async def test_a_call_is_charged_royalty_and_compute_and_pays_its_author(market: Market) -> None:
+    _, version = await market.publish("Echo", ECHO, royalty=10)
+    before, _ = await balance(market)
+
+    answer = await market.call("author/Echo", b'{"a": [1, 2]}')
+
+    assert answer.outcome.result is not None
+    assert answer.outcome.result.data == b'{"a":[1,2]}'
+    assert answer.number == "1.0.0"
+    assert answer.charge.royalty == 10
+    assert answer.charge.compute >= COMPUTE_RATE
+    assert await balance(market) == (before - answer.charge.total, 0)
+    async with market.sessions() as session:
+        author = await ledger.wallet_of(session, market.author.id)
+        assert author.balance == 7
+        record = await session.get_one(Call, answer.call_id)
+        assert (record.version_id, record.state) == (version.id, CallState.SUCCEEDED)
+        assert record.started_ms > 0
+        assert await ledger.differences(session) == []
+
+
+async def test_the_second_call_is_warm(market: Market) -> None:
+    await market.publish("Echo", ECHO)
+    assert (await market.call("author/Echo")).outcome.cold
+    assert not (await market.call("author/Echo")).outcome.cold
+
+
+@pytest.mark.parametrize(
+    ("mood", "kind", "words"),
+    [
+        ("raise", "InputError", "the mood is wrong"),
+        ("break", "AlgorithmError", "division by zero"),
+        ("hang", "TimeoutError", "1 s"),
+        ("exit", "SystemError", "3"),
+        ("die", "SystemError", ""),
+        ("eat", "OutOfMemoryError", ""),
+        ("object", "ParsingError", "object"),
+        ("large", "TooLargeError", ""),
+    ],
+)
+async def test_what_goes_wrong_is_told_free_and_harms_no_next_call(
+    market: Market, mood: str, kind: str, words: str
+) -> None:
+    await market.publish("Moods", MOODS, memory_mib=256)
+    before, _ = await balance(market)
+    await market.call("author/Moods", b'"well"')
+    paid, _ = await balance(market)
+    assert paid < before
+
+    timeout_s = 1.0 if mood == "hang" else 30.0
+    answer = await market.call("author/Moods", f'"{mood}"'.encode(), timeout_s=timeout_s)
+
+    assert answer.outcome.failure is not None
+    assert answer.outcome.failure.type == kind
+    assert words in answer.outcome.failure.message
+    assert answer.charge.total == 0
+    assert await balance(market) == (paid, 0)
+    async with market.sessions() as session:
+        record = await session.get_one(Call, answer.call_id)
+        assert (record.state, record.error_type) == (CallState.FAILED, kind)
+    again = await market.call("author/Moods", b'"well"')
+    assert again.outcome.failure is None
+
+
+async def test_fifty_megabytes_of_printing_slow_nobody(market: Market) -> None:
+    await market.publish("Moods", MOODS)
+    owner = actor_of(market.author)
+    async with market.sessions.begin() as session:
+        await ledger.grant(session, market.author.id, 1000 * CREDIT, "to call itself")
+    answer = await market.call("author/Moods", b'"shout"', actor=owner, wants_stdout=True)
+    assert answer.outcome.failure is None
+    assert answer.stdout is not None
+    assert 1000 < len(answer.stdout) < 400_000
+
+
+async def test_only_the_owner_gets_what_was_printed(market: Market) -> None:
+    await market.publish("Prints", "def apply(x):\n    print('a secret')\n    return x\n")
+    assert (await market.call("author/Prints", wants_stdout=True)).stdout is None
+
+
+async def test_without_enough_credit_nothing_runs(market: Market) -> None:
+    poor = await add_person(market.sessions, "poor", credit=20 * CREDIT)
+    await market.publish("Echo", ECHO, royalty=1)
+    with pytest.raises(InsufficientCredits, match="20 are free"):
+        await market.call("author/Echo", actor=actor_of(poor), timeout_s=20)
+    assert market.cluster.runs == 0
+    # A shorter deadline sets less aside.
+    answer = await market.call("author/Echo", actor=actor_of(poor), timeout_s=10)
+    assert answer.outcome.failure is None
+
+
+async def test_a_burst_against_credit_for_ten_runs_ten_times(market: Market) -> None:
+    each = 5 * CREDIT
+    poor = await add_person(market.sessions, "poor", credit=10 * each)
+    await market.publish(
+        "Slow",
+        "import time\ndef apply(x):\n    time.sleep(0.5)\n    return x\n",
+        royalty=each - CREDIT,
+    )
+    results = await asyncio.gather(
+        *(market.call("author/Slow", actor=actor_of(poor), timeout_s=1) for _ in range(200)),
+        return_exceptions=True,
+    )
+    refused = [one for one in results if isinstance(one, InsufficientCredits)]
+    assert [one for one in results if isinstance(one, Exception) and one not in refused] == []
+    assert len(refused) >= 190
+    assert market.cluster.runs <= 10
+    async with market.sessions() as session:
+        wallet = await ledger.wallet_of(session, poor.id)
+        assert wallet.held == 0
+        assert wallet.balance >= 0
+        assert await ledger.differences(session) == []
+
+
+async def test_a_caller_who_hangs_up_still_pays_once(market: Market) -> None:
+    await market.publish(
+        "Slow", "import time\ndef apply(x):\n    time.sleep(0.3)\n    return x\n", royalty=10
+    )
+    task = asyncio.create_task(market.call("author/Slow"))
+    while market.cluster.runs == 0:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await market.caller.drain()
+    async with market.sessions() as session:
+        (record,) = (await session.scalars(select(Call))).all()
+        assert record.state is CallState.SUCCEEDED
+        assert (await session.scalars(select(Hold))).all() == []
+
+
+async def test_selectors_pick_the_newest_that_they_select(market: Market) -> None:
+    for number in [(1, 0, 0), (1, 1, 0), (1, 1, 2), (2, 0, 0)]:
+        code = f"def apply(x):\n    return '{number}'\n"
+        await market.publish("Many", code, number=number)
+    for selector, number in {
+        "": "2.0.0", "/latest": "2.0.0", "/1": "1.1.2", "/1.*": "1.1.2", "/1.0": "1.0.0",
+        "/1.1.*": "1.1.2", "/1.1.0": "1.1.0",
+    }.items():  # fmt: skip
+        assert (await market.call(f"author/Many{selector}")).number == number
+    for selector in ("/3", "/1.2", "/1.1.1", "/x", "/1.1.1.1", "/-1"):
+        with pytest.raises(NotFound, match="404"):
+            await market.call(f"author/Many{selector}")
+
+
+async def test_what_is_private_is_not_there_for_others(market: Market) -> None:
+    await market.publish("Mine", ECHO, visibility=Visibility.PRIVATE)
+    with pytest.raises(NotFound) as hidden:
+        await market.call("author/Mine")
+    with pytest.raises(NotFound) as absent:
+        await market.call("author/None")
+    assert str(hidden.value).replace("Mine", "None") == str(absent.value)
+    async with market.sessions.begin() as session:
+        await ledger.grant(session, market.author.id, 1000 * CREDIT, "to call itself")
+    mine = await market.call("author/Mine", actor=actor_of(market.author))
+    assert mine.outcome.failure is None
+
+
+async def test_a_visitor_calls_nothing(market: Market) -> None:
+    await market.publish("Echo", ECHO)
+    with pytest.raises(SignInNeeded):
+        await market.call("author/Echo", actor=VISITOR)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 3001, float("nan"), float("inf")])
+async def test_a_deadline_is_bounded(market: Market, timeout_s: float) -> None:
+    with pytest.raises(BadInput):
+        await market.call("author/Echo", timeout_s=timeout_s)
+
+
+async def test_a_nested_call_is_for_as_long_as_its_parent_runs(market: Market) -> None:
+    await market.publish("Echo", ECHO)
+    tokens: list[str] = []
+    actors: list[Actor] = []
+    run = market.cluster.invoke
+
+    async def invoke(*args: object, token: str, **more: object) -> object:
+        tokens.append(token)
+        actors.append(await market.caller.actor_of_token(token))
+        return await run(*args, token=token, **more)  # type: ignore[arg-type]
+
+    market.cluster.invoke = invoke  # type: ignore[method-assign, assignment]
+    await market.publish("Outer", ECHO, calls_others=True)
+    answer = await market.call("author/Outer")
+    (inner,) = actors
+    assert inner.account_id == market.payer.id
+    assert (inner.parent_id, inner.depth) == (answer.call_id, 1)
+    with pytest.raises(BadKey):
+        await market.caller.actor_of_token(tokens[0])
+    with pytest.raises(BadKey):
+        await market.caller.actor_of_token("call.made.up")
+
+
+async def test_algorithms_call_each_other_only_so_deep(market: Market) -> None:
+    await market.publish("Echo", ECHO)
+    with pytest.raises(BadInput, match="deep"):
+        await market.call("author/Echo", actor=Actor(account_id=market.payer.id, depth=6))
+
+
+async def test_a_bug_of_ours_gives_back_what_was_held(market: Market) -> None:
+    await market.publish("Echo", ECHO)
+    before = await balance(market)
+
+    async def invoke(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    market.cluster.invoke = invoke  # type: ignore[method-assign, assignment]
+    answer = await market.call("author/Echo")
+    assert answer.outcome.failure is not None
+    assert answer.outcome.failure.type == "SystemError"
+    assert await balance(market) == before

@@ -1,0 +1,155 @@
+"""An author's folder: what is wrong with it is said, and nothing else is touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import BuildFailed
+from execution.builds.environment import plain_requirements
+from execution.builds.source import copy_project, files_of, read_project
+from execution.starter import folders
+
+TOML = """
+[algorithm]
+name = "Shout"
+summary = "Says it louder"
+category = "text"
+tags = ["nlp", "loud"]
+licence = "MIT"
+[version]
+number = "1.2.3"
+royalty_credits = "0.5"
+[sample]
+input = "sample/input.json"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project that is in order."""
+    place = tmp_path / "Shout"
+    (place / "src").mkdir(parents=True)
+    (place / "sample").mkdir()
+    (place / "algorium.toml").write_text(TOML)
+    (place / "src" / "Shout.py").write_text("def apply(text):\n    return text.upper()\n")
+    (place / "README.md").write_text("# Shout\n")
+    (place / "sample" / "input.json").write_text('"hello"')
+    return place
+
+
+def test_a_project_in_order_is_read_whole(folder: Path) -> None:
+    draft = read_project(folder).draft
+    assert (draft.name, draft.number, draft.royalty) == ("Shout", (1, 2, 3), 500_000)
+    assert (draft.sample_type, draft.sample_input) == ("json", b'"hello"')
+    assert len(draft.source_digest) == 64
+
+
+def write(name: str, text: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return change
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).unlink()
+
+    return change
+
+
+def replace(old: str, new: str) -> Callable[[Path], None]:
+    assert old in TOML
+    return write("algorium.toml", TOML.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (remove("algorium.toml"), "no algorium.toml"),
+        (write("algorium.toml", "[algorithm"), "can't be read"),
+        (write("algorium.toml", "name = 1"), r"\[algorithm\]"),
+        (write("algorium.toml", "\ud800".encode("utf-8", "replace").decode()), "can't be read"),
+        (remove("src/Shout.py"), r"src/Shout\.py is missing"),
+        (remove("README.md"), "README.md is missing"),
+        (remove("sample/input.json"), "not in the project"),
+        (write("sample/input.json", "{"), "no valid JSON"),
+        (replace('name = "Shout"', 'name = "../up"'), "name"),
+        (replace('name = "Shout"', "name = 3"), "name is missing"),
+        (replace('"1.2.3"', '"1.2"'), "three numbers"),
+        (replace('"0.5"', '"-1"'), "no amount of credits"),
+        (replace('"0.5"', '"1000001"'), "a million"),
+        (replace('"text"', '"words"'), "category is one of"),
+        (replace('"MIT"', '""'), "licence"),
+        (replace('["nlp", "loud"]', '"nlp"'), "tags"),
+        (replace('["nlp", "loud"]', '["<b>"]'), "no tag"),
+        (replace('"Says it louder"', '"' + "x" * 161 + '"'), "summary"),
+        (replace('"sample/input.json"', '"../../etc/passwd"'), "not in the project"),
+        (write("algorithmia.conf", '{"algoname": "Other"}'), "algorithmia.conf says"),
+        (write("algorithmia.conf", "[]"), "no JSON object"),
+        (write("README.md", "x" * 200_001), "README.md is above"),
+    ],
+)
+def test_what_is_wrong_is_said(folder: Path, change: Callable[[Path], None], words: str) -> None:
+    change(folder)
+    with pytest.raises(BuildFailed, match=words):
+        read_project(folder)
+
+
+def test_a_text_that_is_no_text_is_refused_in_words(folder: Path) -> None:
+    (folder / "README.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(BuildFailed, match="UTF-8"):
+        read_project(folder)
+
+
+def test_links_and_secrets_stay_behind(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("a secret")
+    (folder / "src" / "link.py").symlink_to(tmp_path / "outside")
+    (folder / ".env").write_text("KEY=1")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("x")
+    (folder / "everything").symlink_to(tmp_path)
+    project = read_project(folder)
+    copy_project(project, tmp_path / "copy")
+    copied = {
+        path.relative_to(tmp_path / "copy").as_posix() for path in files_of(tmp_path / "copy")
+    }
+    assert copied == {"README.md", "algorium.toml", "sample/input.json", "src/Shout.py"}
+
+
+def test_the_same_sources_have_the_same_digest(folder: Path) -> None:
+    first = read_project(folder).draft.source_digest
+    assert read_project(folder).draft.source_digest == first
+    (folder / "src" / "Shout.py").write_text("def apply(x): return x")
+    assert read_project(folder).draft.source_digest != first
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url http://127.0.0.1/simple",
+        "-e .",
+        "-r /etc/passwd",
+        "numpy @ file:///etc/passwd",
+        "git+https://127.0.0.1/x.git",
+        "../x.whl",
+        "x==1 --hash=sha256:00",
+    ],
+)
+def test_requirements_name_packages_and_nothing_else(line: str) -> None:
+    with pytest.raises(BuildFailed):
+        plain_requirements(line)
+
+
+def test_comments_and_markers_in_requirements_are_fine() -> None:
+    text = "# words\n\nnumpy==2.1.0  # arrays\nuvloop>=0.1; sys_platform != 'win32'\n"
+    assert len(plain_requirements(text)) == 2
+
+
+def test_every_starter_algorithm_is_in_order() -> None:
+    names = {read_project(folder).draft.name for folder in folders()}
+    assert len(names) >= 12
+    assert {
+        "Sentiment", "LanguageDetection", "FileType", "OCR", "FaceDetection", "Barcode"
+    } <= names  # fmt: skip
