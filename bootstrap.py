@@ -62,7 +62,7 @@ def main(arguments):
             sys.stdout.flush()
             os.execv(newer, [newer, os.path.join(ROOT, "bootstrap.py"), *arguments])
         with one_at_a_time():
-            bring_up_to_date(bool(arguments))
+            bring_up_to_date(dev=bool(arguments))
     except CannotGoOn as problem:
         sys.stderr.write("%s\n" % problem)
         return 2
@@ -93,7 +93,7 @@ def find_python(running, names):
     )
 
 
-def bring_up_to_date(dev):
+def bring_up_to_date(*, dev):
     """Install what the lock asks for, or nothing where that was done already."""
     have = read_json(STAMP)
     wanted = {"place": VENV, "main": digest(LOCK), "dev": digest(DEV_LOCK) if dev else None}

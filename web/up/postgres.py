@@ -198,13 +198,12 @@ def _make_database(programs: Path, places: Layout, log: Path) -> None:
         return
     create = [str(programs / "createdb"), "--host", str(places.sockets), "--username", ROLE, NAME]
     process = processes.spawn(create, env=_ENV, log=log, cwd=places.data, owner=places.owner)
-    if process.wait(_STARTS_WITHIN_S) != 0 and "already exists" not in processes.last_line(log):
+    if process.wait(_STARTS_WITHIN_S) != 0 and "already exists" not in processes.reason(log):
         raise _broken("The database could not be made", log)
     done.touch()
 
 
 def _broken(what: str, log: Path) -> CannotStart:
-    reason = processes.last_line(log)
-    if "No space left" in reason:
+    if "No space left" in (reason := processes.reason(log)):
         return CannotStart(f"{what}: the disk is full.", "Free some space, and run it again.")
     return CannotStart(f"{what}: {reason}", f"The whole story is in {log}.")

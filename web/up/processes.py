@@ -17,6 +17,9 @@ from web.up import instance
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _LARGEST_LOG = 8 * 1024 * 1024
 _OLD_LOGS = 2
+_TELLING = ("FATAL", "PANIC", "ERROR", "Error", "error:")
+_POLL_S = 0.05
+_DIES_WITHIN_S = 5.0
 
 
 def log_file(home: Path, name: str) -> Path:
@@ -105,11 +108,9 @@ def end(
     program in the meantime is left alone.
     """
     _send(processes, first)
-    alive = list(processes)
-    while alive and (left := patience()) > 0:
-        _, alive = psutil.wait_procs(alive, timeout=min(left, 0.2))
+    alive = _wait(processes, patience)
     _send(alive, signal.SIGKILL)
-    psutil.wait_procs(alive, timeout=5)
+    _wait(alive, within(_DIES_WITHIN_S))
     return not alive
 
 
@@ -119,13 +120,42 @@ def within(seconds: float) -> Patience:
     return lambda: deadline - time.monotonic()
 
 
-def last_line(log: Path) -> str:
-    """Give the last line of a log that says something."""
-    with suppress(OSError), log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 4096))
-        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
-        return next((line for line in reversed(lines) if line), "")
-    return ""
+def reason(log: Path) -> str:
+    """Give the line at the end of a log that says best what went wrong."""
+    lines = [line.strip() for line in _tail(log).splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line for word in _TELLING)]
+    return (telling or lines or ["nothing"])[-1]
+
+
+def pointer(log: Path) -> str:
+    """Tell where a log is, and what it says at the end."""
+    return f"Its log, {log}, says: {reason(log)}"
+
+
+def _tail(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _wait(processes: Sequence[psutil.Process], patience: Patience) -> list[psutil.Process]:
+    """Wait until all ended or the patience did; gives those that live on."""
+    alive = [process for process in processes if _lives(process)]
+    while alive and patience() > 0:
+        time.sleep(_POLL_S)
+        alive = [process for process in alive if _lives(process)]
+    return alive
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it runs. One that ended, but whose parent has not looked at it, does not."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _session_of(process: psutil.Process) -> int:

@@ -56,9 +56,8 @@ class Service:
         while now - self.deaths[0] > _WITHIN_S:
             self.deaths.popleft()
         if len(self.deaths) >= _MOST_DEATHS:
-            reason = processes.last_line(self.log) or how
-            what = f"The {self.name} ended {_MOST_DEATHS} times within a minute: {reason}"
-            raise CannotStart(what, f"Its log is {self.log}.")
+            what = f"The {self.name} ended {_MOST_DEATHS} times within a minute ({how})."
+            raise CannotStart(what, processes.pointer(self.log))
         self.start_again_at = now + min(_LONGEST_PAUSE_S, 0.25 * 2 ** len(self.deaths))
         return f"The {self.name} ended ({how}); it is started again. Its log: {self.log}"
 

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from core.errors import MarketError
 from core.settings import Settings
@@ -67,6 +68,10 @@ def _run(settings: Settings, phases: Phases, stopping: Stopping) -> None:
             supervisor.stop()
 
 
+class BaseEnded(CannotStart):
+    """Something that the site stands on ended while the site was being started."""
+
+
 class Supervisor:
     """The parts of one running installation, and what is done when one of them ends."""
 
@@ -100,8 +105,7 @@ class Supervisor:
         Raises `Stop` when asked to, `CannotStart` where a part keeps ending.
         """
         while True:
-            if any(service.has_ended for service in self._parts.base):
-                self._start_over()
+            self._care_for_base()
             self._care_for_site()
             self._show_catalog()
             time.sleep(_POLL_S)
@@ -145,26 +149,30 @@ class Supervisor:
         while lacking := lacks():
             for service in self._parts.base:
                 if service.has_ended:
-                    what = f"The {service.name} ended: {processes.last_line(service.log)}"
-                    raise CannotStart(what, f"Its log is {service.log}.")
+                    what = f"The {service.name} ended while it was needed."
+                    raise BaseEnded(what, processes.pointer(service.log))
             if time.monotonic() > deadline:
                 what = f"It was not ready after {limit:.0f} seconds: {lacking}."
                 raise CannotStart(what, f"The logs in {self._settings.home / 'logs'} tell why.")
             tick(lacking)
             time.sleep(_POLL_S)
 
-    def _start_over(self) -> None:
+    def _care_for_base(self) -> None:
         """Start again what ended of the base, and the site, which holds connections to it."""
-        ended = [service for service in self._parts.base if service.has_ended]
-        self._end_site()
-        for service in ended:
-            # With what it left running, which would keep its ports and memory.
-            self._phases.say(service.bury())
-            self._end_base([service])
-        time.sleep(max(0.0, *(service.start_again_at - time.monotonic() for service in ended)))
-        self._start_base()
-        self._start_site()
-        self._phases.say(f"Algorium is ready again at {self._settings.url}")
+        has_failed = False
+        while ended := [service for service in self._parts.base if service.has_ended]:
+            self._end_site()
+            for service in ended:
+                self._phases.say(service.bury())
+            # With what they left running, which would keep their ports and memory.
+            self._end_base(ended)
+            time.sleep(max(0.0, *(service.start_again_at - time.monotonic() for service in ended)))
+            with suppress(BaseEnded):
+                self._start_base()
+                self._start_site()
+            has_failed = True
+        if has_failed:
+            self._phases.say(f"Algorium is ready again at {self._settings.url}")
 
     def _care_for_site(self) -> None:
         for service in self._parts.site:
