@@ -73,3 +73,32 @@ document.querySelectorAll("[data-keep]").forEach((field) => {
     link.addEventListener("click", () => sessionStorage.setItem(key, field.value));
   });
 });
+
+// A choice that shows another page does so at once; its button is for those without scripts.
+
+document.querySelectorAll("form[data-autosubmit]").forEach((form) => {
+  form.querySelector("button").hidden = true;
+  form.addEventListener("change", () => form.requestSubmit());
+});
+
+// A run says that it is under way, and for how long.
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const words = event.target.matches?.("[data-run]") && event.target.querySelector("[data-running]");
+  if (!words) return;
+  const before = words.textContent;
+  const began = performance.now();
+  const tick = () => {
+    words.textContent = `${words.dataset.running} ${((performance.now() - began) / 1000).toFixed(1)} s`;
+  };
+  const timer = setInterval(tick, 100);
+  words.textContent = words.dataset.running;
+  event.target.addEventListener(
+    "htmx:afterRequest",
+    () => {
+      clearInterval(timer);
+      words.textContent = before;
+    },
+    { once: true },
+  );
+});

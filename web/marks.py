@@ -44,6 +44,15 @@ def mark(name: str, category: str, size: int = 40) -> Markup:
     )
 
 
+def glyph(category: str, size: int = 22) -> Markup:
+    """Draw the glyph of a category alone, in the colour of the text around it."""
+    return Markup(  # noqa: S704 - nothing of a stranger's gets in
+        f'<svg width="{size}" height="{size}" viewBox="0 0 24 24" aria-hidden="true" fill="none" '
+        'stroke="currentColor" stroke-width="1.8" stroke-linecap="round" '
+        f'stroke-linejoin="round">{GLYPHS[category]}</svg>'
+    )
+
+
 @lru_cache(maxsize=4096)
 def _gradient(name: str) -> tuple[str, str]:
     """Give two colours of even lightness, so that no name gets a loud mark."""

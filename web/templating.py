@@ -4,8 +4,8 @@
 
 The page includes the part, so that both come from one text and work without JavaScript. Every
 template finds `actor`, `frame` (what the top bar shows), `path`, `theme`, `sign_in` (an address
-that leads back) and `csrf()` (a form's token) beside what its handler gives; a name that nobody
-gave is an error, not a gap.
+that leads back), `is_part` and `csrf()` (a form's token) beside what its handler gives; a name
+that nobody gave is an error, not a gap.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from core.accounts.actor import VISITOR
 from web import words
 from web.auth.csrf import csrf_token
 from web.auth.returning import sign_in_address
-from web.marks import mark
+from web.marks import glyph, mark
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -61,6 +61,7 @@ def render(
     theme = request.cookies.get("theme")
     values = {
         "request": request,
+        "is_part": chosen != template,
         "path": request.url.path,
         "actor": request.scope.get("algorium.actor") or VISITOR,
         "frame": request.scope.get(FRAME),
@@ -102,7 +103,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"static_url": static_url, "mark": mark, "plural": words.plural}
+    made.globals |= {"static_url": static_url, "mark": mark, "glyph": glyph, "plural": words.plural}
     made.filters |= {
         "credits": credits_text,
         "usd": usd_text,

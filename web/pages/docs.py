@@ -1,0 +1,33 @@
+"""Short pages on how to call and how to publish."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from web.pages.frame import visitor
+from web.pages.snippets import Snippets
+from web.state import State
+from web.templating import render
+
+EXAMPLE = "algorium/Sentiment"
+EXAMPLE_INPUT = b'{"document": "The room was spotless, but breakfast was a disaster."}'
+
+
+async def calling(request: Request[State]) -> Response:
+    """Tell how to call an algorithm from a program."""
+    actor = await visitor(request)
+    site = request.state["settings"].url
+    snippets = Snippets(site, EXAMPLE, "json", EXAMPLE_INPUT).all()
+    return render(request, "docs/calling.html", actor=actor, site=site, snippets=snippets)
+
+
+async def publishing(request: Request[State]) -> Response:
+    """Tell how to publish an algorithm."""
+    actor = await visitor(request)
+    return render(request, "docs/publishing.html", actor=actor, owner=actor.name or "YOUR_NAME")
+
+
+routes: list[BaseRoute] = [
+    Route("/docs/calling", calling, name="docs_calling"),
+    Route("/publish", publishing, name="publish"),
+]
