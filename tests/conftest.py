@@ -4,21 +4,23 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from billing import ledger, pricing
 from billing.ledger import Ledger
-from catalog import service as catalog
-from catalog.models import Algorithm, Category, Version, Visibility
-from catalog.service import Built, Draft
 from core import db
-from core.accounts import service as accounts
-from core.accounts.models import Account
 from core.db import Sessions
+from core.settings import Settings
+from execution.builds import environment, places
+from execution.calls import Caller
+from tests.market import LocalCluster, Market
+from tests.people import add_person
+from web.app import create_app
+from web.resources import opened
 from web.up import postgres
 
 EMPTY = """
@@ -66,49 +68,51 @@ async def money(database: str, sessions: Sessions) -> AsyncIterator[Ledger]:
     await opened.close()
 
 
-async def add_person(
-    sessions: Sessions, name: str, *, credit: int = pricing.SIGN_UP_GRANT
-) -> Account:
-    """Make a person with a wallet, and with credit in microcredits."""
-    async with sessions.begin() as session:
-        account = await accounts.add_account(session, name)
-        await ledger.open_wallet(session, account.id)
-        if credit:
-            await ledger.grant(session, account.id, credit, "for a test")
-    return account
+@pytest.fixture(scope="session")
+async def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A virtual environment without packages, made the way that builds make them."""
+    home = tmp_path_factory.mktemp("bare")
+    digest = await environment.install("", home, lambda _: None)
+    return str(places.environment_of(home, digest))
 
 
-async def add_algorithm(
-    sessions: Sessions,
-    owner_id: UUID,
-    name: str = "Shout",
-    *,
-    number: tuple[int, int, int] = (1, 0, 0),
-    royalty: int = 2_000_000,
-    visibility: Visibility = Visibility.PUBLIC,
-    category: Category = Category.TEXT,
-    live: bool = True,
-    **more: object,
-) -> tuple[Algorithm, Version]:
-    """Publish a version, without a build, for tests of what comes after one."""
-    draft = Draft(
-        name=name,
-        summary=str(more.pop("summary", f"What {name} does")),
-        category=category,
-        tags=tuple(more.pop("tags", ("test",))),  # type: ignore[call-overload]
-        licence="MIT",
-        number=number,
-        royalty=royalty,
-        visibility=visibility,
-        readme=str(more.pop("readme", f"# {name}\n\nA text.")),
-        **more,  # type: ignore[arg-type]
-    )
-    async with sessions.begin() as session:
-        algorithm, version = await catalog.submit_version(session, owner_id, draft)
-    if live:
-        async with sessions.begin() as session:
-            await catalog.go_live(session, version.id, draft, Built("e" * 32, None, None))
-    async with sessions() as session:
-        found = await session.get_one(Algorithm, algorithm.id)
-        made = await session.get_one(Version, version.id)
-    return found, made
+@pytest.fixture
+async def market(
+    sessions: Sessions, money: Ledger, bare_environment: str, tmp_path: Path
+) -> AsyncIterator[Market]:
+    """An open market."""
+    author = await add_person(sessions, "author", credit=0)
+    payer = await add_person(sessions, "payer")
+    cluster = LocalCluster()
+    caller = Caller(sessions, money, cluster, home=tmp_path, secret="a secret of tests")
+    yield Market(sessions, tmp_path, bare_environment, cluster, caller, author, payer)
+    await caller.drain()
+    await cluster.pool.close()
+
+
+@pytest.fixture
+async def site(market: Market, database: str) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole site over real sandboxes, asked in this process."""
+    settings = Settings(home=market.home, database_url=database)
+    app = create_app(settings, lambda: opened(settings, market.cluster))
+    async with (
+        app.router.lifespan_context(app) as state,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(WithState(app, state), raise_app_exceptions=False),
+            base_url=settings.url,
+            timeout=60,
+        ) as client,
+    ):
+        yield client
+
+
+class WithState:
+    """Gives each request the state that a server would give it."""
+
+    def __init__(self, app: ASGIApp, state: object) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        await self._app({**scope, "state": dict(self._state)}, receive, send)

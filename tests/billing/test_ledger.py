@@ -19,7 +19,8 @@ from billing.pricing import FREE, Charge
 from core.clock import now
 from core.db import Sessions
 from core.errors import BadInput
-from tests.conftest import EMPTY, add_algorithm, add_person
+from tests.conftest import EMPTY
+from tests.people import add_algorithm, add_person
 
 LATER = timedelta(minutes=5)
 

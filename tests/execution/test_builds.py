@@ -14,7 +14,7 @@ from core.errors import Conflict
 from execution.builds import environment, places, tasks
 from execution.builds.source import read_project
 from execution.models import Build, BuildState
-from tests.conftest import add_person
+from tests.people import add_person
 
 TOML = """
 [algorithm]

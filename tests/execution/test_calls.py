@@ -11,8 +11,8 @@ from billing.pricing import COMPUTE_RATE, CREDIT
 from catalog.models import Visibility
 from core.accounts.actor import VISITOR, Actor
 from core.errors import BadInput, BadKey, InsufficientCredits, NotFound, SignInNeeded
-from tests.conftest import add_person
-from tests.execution.conftest import Market, actor_of
+from tests.market import Market, actor_of
+from tests.people import add_person
 
 ECHO = "def apply(input):\n    return input\n"
 MOODS = """

@@ -1,23 +1,19 @@
 """A market whose algorithms run in real sandboxes, in this process, without Ray."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from billing.ledger import Ledger
 from catalog.models import Algorithm, Version
 from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.accounts.models import Account
 from core.db import Sessions
-from execution.builds import environment, places
+from execution.builds import places
 from execution.calls import Answer, Caller, CallOptions
 from execution.outcome import Artefact, ContentType, Outcome, Payload
 from execution.pool import Bounds, Pool
 from execution.sandbox.limits import Limits
-from tests.conftest import add_algorithm, add_person
+from tests.people import add_algorithm
 
 
 class LocalCluster:
@@ -89,28 +85,6 @@ class Market:
             Payload(kind, value),
             CallOptions(timeout_s=timeout_s, wants_stdout=wants_stdout),
         )
-
-
-@pytest.fixture(scope="session")
-async def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A virtual environment without packages, made the way that builds make them."""
-    home = tmp_path_factory.mktemp("bare")
-    digest = await environment.install("", home, lambda _: None)
-    return str(places.environment_of(home, digest))
-
-
-@pytest.fixture
-async def market(
-    sessions: Sessions, money: Ledger, bare_environment: str, tmp_path: Path
-) -> AsyncIterator[Market]:
-    """An open market."""
-    author = await add_person(sessions, "author", credit=0)
-    payer = await add_person(sessions, "payer")
-    cluster = LocalCluster()
-    caller = Caller(sessions, money, cluster, home=tmp_path, secret="a secret of tests")
-    yield Market(sessions, tmp_path, bare_environment, cluster, caller, author, payer)
-    await caller.drain()
-    await cluster.pool.close()
 
 
 def actor_of(account: Account) -> Actor:
