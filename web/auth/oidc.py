@@ -8,8 +8,10 @@ or broken is a refusal in words, never a fault of ours.
 from functools import lru_cache
 from typing import Any
 
-import httpx
 from authlib.common.errors import AuthlibBaseError
+
+# Whichever of the two clients Authlib has found: its errors are what we may meet.
+from authlib.integrations.httpx_client._compat import httpx2
 from authlib.integrations.starlette_client import (
     OAuth,
     StarletteOAuth2App,
@@ -32,7 +34,10 @@ _LONGEST = 255
 _SIGNATURES = frozenset(
     f"{kind}{bits}" for kind in ("RS", "PS", "ES") for bits in (256, 384, 512)
 ) | {"EdDSA", "Ed25519"}
-_BROKEN = (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, RuntimeError)
+_BROKEN = (
+    httpx2.HTTPError, httpx2.InvalidURL,
+    ValueError, KeyError, TypeError, AttributeError, RuntimeError,
+)  # fmt: skip
 
 
 class SignInRefused(NotAllowed):

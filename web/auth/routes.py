@@ -22,6 +22,7 @@ from web.auth.csrf import CsrfMiddleware
 from web.auth.identify import identify
 from web.auth.returning import local_path
 from web.auth.secret import derived, site_secret
+from web.headers import policy
 from web.state import State
 from web.templating import render
 
@@ -146,6 +147,12 @@ def _offer(request: Request[State], wanted: str, refusal: MarketError | None = N
         grant=SIGN_UP_GRANT,
     )
     answer.status_code = refusal.status if refusal else HTTPStatus.OK
+    # Browsers hold a form's whole way against `form-action`, and an issuer may send people on
+    # through hosts that we can't know. The one form of this page goes to ourselves.
+    parts = policy(settings).split("; ")
+    answer.headers["Content-Security-Policy"] = "; ".join(
+        part for part in parts if not part.startswith("form-action")
+    )
     return answer
 
 

@@ -7,10 +7,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from catalog.names import Selector
+from catalog.queries import listing, recently_added
 from core.accounts import queries, service
+from core.accounts.actor import Actor
 from core.accounts.models import Key
 from core.errors import BadInput, Conflict, MarketError, NotFound
+from web.auth.identify import identify
 from web.pages.account_frame import member
+from web.pages.snippets import KEY, Snippets
 from web.state import State
 from web.templating import render
 
@@ -31,7 +36,8 @@ async def make(request: Request[State]) -> Response:
             made, text = await service.add_key(session, account_id, label)
     except (BadInput, Conflict) as refusal:
         return await _page(request, account_id, label=label, refusal=refusal)
-    return await _page(request, account_id, made=made, text=text)
+    line = await _ready_line(request, await identify(request))
+    return await _page(request, account_id, made=made, text=text, line=line.replace(KEY, text))
 
 
 async def ask_to_revoke(request: Request[State]) -> Response:
@@ -51,6 +57,23 @@ async def revoke(request: Request[State]) -> Response:
     return RedirectResponse("/account/keys", HTTPStatus.SEE_OTHER)
 
 
+async def _ready_line(request: Request[State], actor: Actor) -> str:
+    """Give a command that calls something that is on offer; empty where nothing is yet."""
+    async with request.state["sessions"]() as session:
+        newest = await recently_added(session, 1)
+        if not newest:
+            return ""
+        found = await listing(session, actor, newest[0].owner, newest[0].name, Selector())
+    version = found.version
+    snippets = Snippets(
+        site=request.state["settings"].url,
+        reference=found.full_name,
+        kind=(version.sample_type if version else None) or "json",
+        sample=(version.sample_input if version else None) or b'"hello"',
+    )
+    return snippets.all()[0].code
+
+
 async def _own(request: Request[State], account_id: UUID) -> Key:
     async with request.state["sessions"]() as session:
         known = await queries.keys_of(session, account_id)
@@ -68,6 +91,7 @@ async def _page(
     refusal: MarketError | None = None,
     made: Key | None = None,
     text: str = "",
+    line: str = "",
 ) -> Response:
     async with request.state["sessions"]() as session:
         known = await queries.keys_of(session, account_id)
@@ -78,7 +102,6 @@ async def _page(
         status=status,
         # The page with the key itself is kept nowhere.
         headers={"Cache-Control": "no-store"} if made else None,
-        site=request.state["settings"].url,
         living=[key for key in known if key.revoked_at is None],
         revoked=[key for key in known if key.revoked_at is not None],
         label=label,
@@ -86,6 +109,7 @@ async def _page(
         refusal=refusal,
         made=made,
         text=text,
+        line=line,
     )
 
 
