@@ -1,0 +1,23 @@
+-- One POST again and again; an answer without what was sent in it is counted as wrong.
+local threads = {}
+function setup(thread)
+  table.insert(threads, thread)
+end
+function init(args)
+  wrong = 0
+  wrk.method = "POST"
+  wrk.headers["Content-Type"] = "application/json"
+  if args[1] then wrk.headers["Authorization"] = args[1] end
+  wrk.body = '{"text": "' .. string.rep("a", 96) .. '"}'
+end
+function response(status, headers, body)
+  if status ~= 200 or not body:find("aaaaaaaa", 1, true) then wrong = wrong + 1 end
+end
+function done(summary, latency, requests)
+  local wrong = 0
+  for _, thread in ipairs(threads) do wrong = wrong + thread:get("wrong") end
+  local failed = summary.errors.connect + summary.errors.read + summary.errors.timeout
+  io.write(string.format("RESULT %.3f %.3f %.1f %d %d\n", latency:percentile(50) / 1000,
+    latency:percentile(99) / 1000, summary.requests / (summary.duration / 1e6), summary.requests,
+    wrong + failed))
+end

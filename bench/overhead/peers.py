@@ -1,0 +1,64 @@
+"""The peers: each serves the same echo in its own way, alone, on a port that it is given."""
+
+import os
+import sys
+from typing import Any
+
+
+def fastapi(port: int) -> None:
+    """FastAPI on uvicorn, one worker."""
+    import uvicorn
+    from fastapi import FastAPI, Request
+
+    app = FastAPI()
+
+    @app.post("/")
+    async def echo(request: Request) -> Any:
+        return await request.json()
+
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+def litserve(port: int) -> None:
+    """LitServe, one worker."""
+    import litserve
+
+    class Echo(litserve.LitAPI):
+        def setup(self, device: str) -> None:
+            pass
+
+        def decode_request(self, request: Any) -> Any:
+            return request
+
+        def predict(self, value: Any) -> Any:
+            return value
+
+        def encode_response(self, value: Any) -> Any:
+            return value
+
+    server = litserve.LitServer(Echo(api_path="/"), accelerator="cpu", workers_per_device=1)
+    server.run(port=port, log_level="error", generate_client_file=False, num_api_servers=1)
+
+
+def serve(port: int) -> None:
+    """Plain Ray Serve behind its own HTTP proxy, one replica."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_SERVE_LOG_TO_STDERR"] = "0"
+    import ray
+    from ray import serve as ray_serve
+    from starlette.requests import Request
+
+    ray.init(include_dashboard=False, num_cpus=2, object_store_memory=100 * 2**20,
+             log_to_driver=False)  # fmt: skip
+    ray_serve.start(http_options={"host": "127.0.0.1", "port": port})
+
+    @ray_serve.deployment(max_ongoing_requests=100, logging_config={"enable_access_log": False})
+    class Echo:
+        async def __call__(self, request: Request) -> Any:
+            return await request.json()
+
+    ray_serve.run(Echo.bind(), route_prefix="/", blocking=True)
+
+
+if __name__ == "__main__":
+    {"fastapi": fastapi, "litserve": litserve, "serve": serve}[sys.argv[1]](int(sys.argv[2]))

@@ -1,0 +1,127 @@
+"""What a call costs above the algorithm's own work, beside peers on the same echo.
+
+Ours checks a key, holds credit, runs in a sandbox and settles durably; the peers only echo.
+Each is started alone, warmed up, and loaded by the same tool at 1, 8 and 32 connections.
+
+    python -m bench.overhead.run [seconds per measurement]
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.installation import ROOT, free_port, installation, machine
+
+HERE = Path(__file__).parent
+CONNECTIONS = (1, 8, 32)
+NAMES = {
+    "serve": "Ray Serve, its HTTP proxy",
+    "fastapi": "FastAPI + uvicorn",
+    "litserve": "LitServe",
+}
+Row = tuple[float, float, float, int, int]
+
+
+def load(url: str, connections: int, seconds: int, key: str = "") -> Row:
+    """p50 and p99 in ms, calls a second, calls, wrong answers."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "call.lua"), url]
+    out = subprocess.run([*command, "--", key] if key else command, check=True,
+                         capture_output=True, text=True).stdout  # fmt: skip
+    parts = next(line for line in out.splitlines() if line.startswith("RESULT")).split()[1:]
+    return float(parts[0]), float(parts[1]), float(parts[2]), int(parts[3]), int(parts[4])
+
+
+def measure(url: str, seconds: int, key: str = "") -> list[Row]:
+    """Warm up, then one row for each number of connections."""
+    load(url, 8, 2, key)
+    return [load(url, connections, seconds, key) for connections in CONNECTIONS]
+
+
+@contextmanager
+def peer(name: str) -> Iterator[str]:
+    """Start a peer and wait until it echoes."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.overhead.peers", name, str(port)], cwd=ROOT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}/"
+    request = urllib.request.Request(url, b'"a"', {"Content-Type": "application/json"})
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            urllib.request.urlopen(request, timeout=5).close()
+            break
+        time.sleep(0.2)
+    else:
+        raise SystemExit(f"{name} did not start")
+    try:
+        yield url
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if name == "serve":
+            subprocess.run([str(Path(sys.executable).with_name("ray")), "stop", "--force"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # fmt: skip
+
+
+def ours(seconds: int) -> list[Row]:
+    """Our own system, from a new home, with nothing switched off."""
+    with installation(ALGORIUM_STARTER="0") as running:
+        running.command("users", "add", "bench")
+        running.command("credits", "grant", "bench", "100000000")
+        key = running.command("keys", "add", "bench")
+        running.command("publish", str(HERE / "Echo"), "--owner", "bench")
+        rows = measure(f"{running.url}/v1/algo/bench/Echo", seconds, key)
+        running.command("books", "verify")
+        return rows
+
+
+def table(results: dict[str, list[Row]]) -> str:
+    """The results as Markdown, with ratios to ours."""
+    lines = [
+        "| system | connections | p50 ms | p99 ms | calls/s | calls | wrong | p50 / ours | calls/s / ours |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    mine = results["Algorium"]
+    for name, rows in results.items():
+        for connections, row, own in zip(CONNECTIONS, rows, mine, strict=True):
+            lines.append(
+                f"| {name} | {connections} | {row[0]:.2f} | {row[1]:.2f} | {row[2]:,.0f} | "
+                f"{row[3]:,} | {row[4]} | {row[0] / own[0]:.2f} | {row[2] / own[2]:.2f} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure all and write the table."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing. On Debian: apt-get install wrk")
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 6
+    results = {"Algorium": ours(seconds)}
+    for name, shown in NAMES.items():
+        with peer(name) as url:
+            results[shown] = measure(url, seconds)
+    text = (
+        f"# Overhead\n\n{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}. {seconds} s each, one "
+        "thread of wrk on the same machine. Algorium with key check, hold, sandbox and durable "
+        "settlement; the peers echo only.\n\n" + table(results) + "\n"
+    )
+    print(text)
+    (HERE / "table.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
