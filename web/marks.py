@@ -57,9 +57,10 @@ def glyph(category: str, size: int = 22) -> Markup:
 def _gradient(name: str) -> tuple[str, str]:
     """Give two colours of even lightness, so that no name gets a loud mark."""
     seed = sha256(name.encode()).digest()
-    hue = int.from_bytes(seed[:2]) % 360
-    turn = 28 + seed[2] % 36
-    return _hex(0.64, 0.135, hue), _hex(0.47, 0.14, (hue + turn) % 360)
+    # From green over blue and red to orange: the yellows in between look like mud.
+    hue = 145 + int.from_bytes(seed[:2]) % 270
+    turn = (28 + seed[2] % 36) * (-1 if hue > 340 else 1)  # noqa: PLR2004
+    return _hex(0.66, 0.14, hue), _hex(0.5, 0.15, hue + turn)
 
 
 def _hex(lightness: float, chroma: float, hue: float) -> str:

@@ -41,6 +41,8 @@ def readme_html(text: str, title: str = "") -> Markup:
         if shift and token.type in {"heading_open", "heading_close"}:
             token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
+    # What scrolls must be reachable by keyboard; an author's own "<pre>" is escaped by now.
+    html = html.replace("<pre>", '<pre tabindex="0">')
     return Markup(  # noqa: S704 - cleaned
         nh3.clean(
             html,
