@@ -98,7 +98,8 @@ class Worker:
                 self._remains = Remains(self._process.pid if self._process else 0)
                 return None
             failure = Failure("LoadingError", *failure_of(body)[1:])
-        self._keep_load_output()
+        if failure.type != "SystemError":  # else it is the launcher that spoke, of this machine
+            self._keep_load_output()
         await self.stop()
         return failure
 

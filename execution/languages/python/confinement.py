@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 _MIB = 1024 * 1024
+_STAND_BACK = 5  # in the queue for the processor, behind what answers people
 _WIRE_FROM = 200  # out of the way of code that closes or reuses the first few numbers
 
 
@@ -31,6 +32,7 @@ def confine(config: dict[str, Any]) -> int:
     ):
         _lower(what, most)
     os.umask(0o077)
+    os.nice(_STAND_BACK)
     return wire
 
 

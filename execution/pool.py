@@ -1,0 +1,322 @@
+"""The sandboxed workers of one replica: many versions in few slots, the least used give way."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from execution.outcome import Artefact, Failure, Outcome, Payload
+from execution.sandbox.limits import Limits
+from execution.sandbox.worker import OnCall, Worker
+
+
+class Runs(Protocol):
+    """What the pool needs of a worker; `sandbox.worker.Worker` has it."""
+
+    started_ms: float
+    loaded_ms: float
+    load_output: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take a run."""
+        ...
+
+    async def start(self, artefact: Artefact, limits: Limits) -> Failure | None:
+        """Start and load."""
+        ...
+
+    async def run(
+        self, payload: Payload, timeout_s: float, *, wants_stdout: bool, on_call: OnCall | None
+    ) -> Outcome:
+        """Run once."""
+        ...
+
+    async def stop(self) -> None:
+        """End."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a pool may hold: workers in all, of one version, their memory, and for how long idle."""
+
+    slots: int = 20
+    per_version: int = 8
+    memory_mib: int = 16 * 1024
+    idle_s: float = 300.0
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """A slot that is taken: by a worker, or by one that is about to start."""
+
+    artefact: Artefact
+    worker: Runs
+    used_at: float = 0.0
+    fresh: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    artefact: Artefact
+    given: "asyncio.Future[_Place]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Pool:
+    """Runs any version, each call in a worker of its own for as long as it takes.
+
+    A call waits only while no slot is free, first come, first served; one that could use
+    an idle worker of its own version passes those that need a new one. No failure of one
+    worker reaches another. All of it happens on the loop that first used it.
+    """
+
+    def __init__(
+        self, bounds: Bounds, limits: Limits, *, make: Callable[[], Runs] = Worker
+    ) -> None:
+        """Start empty. `limits` hold for every worker, its memory for those that ask for none."""
+        self._bounds = bounds
+        self._limits = limits
+        self._make = make
+        self._idle: dict[Artefact, list[_Place]] = {}
+        self._taken: dict[Artefact, int] = {}
+        self._memory_mib = 0
+        self._slots = 0
+        self._waiters: deque[_Waiter] = deque()
+        self._background: set[asyncio.Task[None]] = set()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def run(  # noqa: PLR0913 - a run has these parts
+        self,
+        artefact: Artefact,
+        payload: Payload,
+        *,
+        timeout_s: float,
+        wants_stdout: bool = False,
+        on_call: OnCall | None = None,
+    ) -> Outcome:
+        """Run once; never raises for what the algorithm did.
+
+        `timeout_s` covers everything: waiting, starting, loading and running. A worker that
+        is still loading then goes on, so that the next call finds it.
+        """
+        began = time.perf_counter()
+        deadline = began + timeout_s
+        if artefact.memory_mib > self._bounds.memory_mib or self._closed:
+            return _failed("SystemError", "This machine can't run an algorithm of that size.")
+        try:
+            place = await self._acquire(artefact, timeout_s)
+        except TimeoutError:
+            return _failed("TimeoutError", f"No worker became free within {timeout_s:g} s.")
+        queued_ms = (time.perf_counter() - began) * 1000
+        fresh = place.fresh
+        if fresh and (failed := await self._start(place, deadline, timeout_s)) is not None:
+            return replace(failed, queued_ms=queued_ms)
+        try:
+            outcome = await place.worker.run(
+                payload,
+                max(0.001, deadline - time.perf_counter()) if fresh or queued_ms > 1 else timeout_s,
+                wants_stdout=wants_stdout,
+                on_call=on_call,
+            )
+        finally:
+            self._give_back(place)
+        failure = outcome.failure
+        if failure is not None and failure.type == "TimeoutError":
+            # In the caller's terms, not in those of what was left of it.
+            failure = _failed_in_time(timeout_s)
+        worker = place.worker
+        return replace(
+            outcome,
+            failure=failure,
+            queued_ms=queued_ms,
+            started_ms=worker.started_ms if fresh else 0.0,
+            loaded_ms=worker.loaded_ms if fresh else 0.0,
+        )
+
+    async def close(self) -> None:
+        """Stop every idle worker and take no more runs; those under way end by themselves."""
+        self._closed = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+        for place in [place for places in self._idle.values() for place in places]:
+            self._evict(place)
+        await asyncio.gather(*self._background)
+
+    @property
+    def workers(self) -> int:
+        """How many slots are taken."""
+        return self._slots
+
+    # Starting.
+
+    async def _start(self, place: _Place, deadline: float, timeout_s: float) -> Outcome | None:
+        limits = replace(self._limits, memory_mib=place.artefact.memory_mib)
+        start = asyncio.ensure_future(place.worker.start(place.artefact, limits))
+        try:
+            async with asyncio.timeout_at(
+                asyncio.get_running_loop().time() + deadline - time.perf_counter()
+            ):
+                failure = await asyncio.shield(start)
+        except (TimeoutError, asyncio.CancelledError) as error:
+            self._spawn(self._finish_start(place, start))
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            return Outcome(None, _failed_in_time(timeout_s))
+        except BaseException:
+            self._give_back(place)
+            raise
+        place.fresh = False
+        if failure is None:
+            return None
+        self._give_back(place)
+        return Outcome(
+            None, failure, stdout=place.worker.load_output, started_ms=place.worker.started_ms
+        )
+
+    async def _finish_start(
+        self, place: _Place, start: "asyncio.Future[Failure | None]"
+    ) -> None:
+        """Let a start go on that nobody waits for, and keep the worker if it succeeds."""
+        try:
+            await start
+        finally:
+            place.fresh = False
+            self._give_back(place)
+
+    # Slots.
+
+    async def _acquire(self, artefact: Artefact, timeout_s: float) -> _Place:
+        if not self._waiters and (place := self._grab(artefact, may_grow=True)) is not None:
+            return place
+        waiter = _Waiter(artefact)
+        self._waiters.append(waiter)
+        self._serve()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await waiter.given
+        except BaseException:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif waiter.given.done() and not waiter.given.cancelled():
+                self._return_unused(waiter.given.result())
+            self._serve()
+            raise
+
+    def _serve(self) -> None:
+        """Give what is free to those who wait, in their order."""
+        may_grow = True
+        for waiter in list(self._waiters):
+            if waiter.given.done():
+                # Its time is up; it only has not been told yet.
+                self._waiters.remove(waiter)
+                continue
+            place = self._grab(waiter.artefact, may_grow=may_grow)
+            if place is not None:
+                self._waiters.remove(waiter)
+                waiter.given.set_result(place)
+            elif self._taken.get(waiter.artefact, 0) < self._bounds.per_version:
+                # It waits for room: nobody behind it may take room before it does.
+                may_grow = False
+
+    def _grab(self, artefact: Artefact, *, may_grow: bool) -> _Place | None:
+        """Return an idle worker of this version, or a place for a new one, or None."""
+        while places := self._idle.get(artefact):
+            place = places.pop()
+            if place.worker.usable:
+                return place
+            self._retire(place)
+        if not may_grow or self._taken.get(artefact, 0) >= self._bounds.per_version:
+            return None
+        if not self._make_room(artefact.memory_mib):
+            return None
+        self._slots += 1
+        self._memory_mib += artefact.memory_mib
+        self._taken[artefact] = self._taken.get(artefact, 0) + 1
+        return _Place(artefact, self._make())
+
+    def _make_room(self, memory_mib: int) -> bool:
+        """Evict the least recently used until a worker fits; evict none if that isn't enough."""
+        victims: list[_Place] = []
+        slots, memory = self._slots, self._memory_mib
+        idle = sorted(
+            (place for places in self._idle.values() for place in places),
+            key=lambda place: place.used_at,
+        ) if slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib else []
+        while slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib:
+            if len(victims) == len(idle):
+                return False
+            victim = idle[len(victims)]
+            victims.append(victim)
+            slots -= 1
+            memory -= victim.artefact.memory_mib
+        for victim in victims:
+            self._evict(victim)
+        return True
+
+    def _give_back(self, place: _Place) -> None:
+        place.fresh = False
+        if place.worker.usable and not self._closed:
+            place.used_at = time.monotonic()
+            self._idle.setdefault(place.artefact, []).append(place)
+            self._watch_idle()
+        else:
+            self._retire(place)
+        if self._waiters:
+            self._serve()
+
+    def _return_unused(self, place: _Place) -> None:
+        if place.fresh:
+            self._retire(place)
+        else:
+            self._give_back(place)
+
+    def _evict(self, place: _Place) -> None:
+        self._idle[place.artefact].remove(place)
+        self._retire(place)
+
+    def _retire(self, place: _Place) -> None:
+        """Free the slot at once; the process is killed now and cleared away meanwhile."""
+        artefact = place.artefact
+        self._slots -= 1
+        self._memory_mib -= artefact.memory_mib
+        self._taken[artefact] -= 1
+        if not self._taken[artefact]:
+            del self._taken[artefact]
+        if not self._idle.get(artefact):
+            self._idle.pop(artefact, None)
+        self._spawn(place.worker.stop())
+
+    # In the background.
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def _watch_idle(self) -> None:
+        if self._reaper is None:
+            loop = asyncio.get_running_loop()
+            self._reaper = loop.call_later(self._bounds.idle_s, self._evict_idle)
+
+    def _evict_idle(self) -> None:
+        self._reaper = None
+        limit = time.monotonic() - self._bounds.idle_s
+        for place in [place for places in self._idle.values() for place in places]:
+            if place.used_at <= limit or not place.worker.usable:
+                self._evict(place)
+        if self._idle:
+            self._watch_idle()
+
+
+def _failed(kind: str, message: str) -> Outcome:
+    return Outcome(None, Failure(kind, message))
+
+
+def _failed_in_time(timeout_s: float) -> Failure:
+    return Failure("TimeoutError", f"The algorithm did not finish within {timeout_s:g} s.")
