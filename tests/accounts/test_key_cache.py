@@ -13,7 +13,7 @@ from core.accounts.actor import VISITOR
 from core.accounts.models import Key
 from core.db import Sessions
 from core.errors import BadKey
-from tests.conftest import add_person
+from tests.people import add_person
 from web.auth import key_cache
 from web.auth.key_cache import LASTS_S, KeyCache, actor_of_authorization
 

@@ -14,7 +14,7 @@ from core.accounts.models import Key
 from core.db import Sessions
 from core.settings import Issuer
 from tests.accounts.site import Browser, Site, token_on
-from tests.conftest import add_person
+from tests.people import add_person
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
