@@ -64,7 +64,7 @@ def moment(**more: Any) -> Any:  # noqa: ANN401 - a field of any model
     """Declare a column that holds a moment in UTC, now where nothing is given."""
     if more.get("default", ...) is ...:
         more["default_factory"] = now
-    return Field(sa_type=DateTime(timezone=True), **more)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **more)
 
 
 def choice(of: type[StrEnum], **more: Any) -> Any:  # noqa: ANN401 - a field of any model
@@ -72,4 +72,4 @@ def choice(of: type[StrEnum], **more: Any) -> Any:  # noqa: ANN401 - a field of 
     kind = Enum(
         of, native_enum=False, length=16, values_callable=lambda words: [w.value for w in words]
     )
-    return Field(sa_type=kind, **more)  # type: ignore[call-overload]
+    return Field(sa_type=kind, **more)

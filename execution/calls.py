@@ -204,7 +204,7 @@ def _record(
     return Call(
         id=call_id,
         parent_id=actor.parent_id,
-        account_id=actor.account_id,
+        account_id=runnable.payer_id,
         key_id=actor.key_id,
         algorithm_id=runnable.algorithm_id,
         version_id=runnable.version_id,

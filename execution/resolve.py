@@ -38,6 +38,7 @@ class Runnable:
     number: str
     royalty: int
     artefact: Artefact
+    payer_id: UUID
     payer_wallet_id: UUID
     earner_wallet_id: UUID
     owned: bool
@@ -105,6 +106,7 @@ class Resolver:
             number=version.number,
             royalty=version.royalty,
             artefact=self._artefact(algorithm, version),
+            payer_id=payer,
             payer_wallet_id=wallets[payer],
             earner_wallet_id=wallets[algorithm.owner_id],
             owned=actor.owns(algorithm.owner_id),

@@ -139,8 +139,15 @@ async def _first_free(session: AsyncSession, claims: Claims) -> Account:
     raise Conflict("No free name was found for the new account.")
 
 
-async def _insert(session: AsyncSession, name: str, **more: object) -> Account | None:
-    account = Account(name=name, name_key=name.lower(), **more)
+async def _insert(
+    session: AsyncSession,
+    name: str,
+    *,
+    email: str = "",
+    is_admin: bool = False,
+    kind: AccountKind = AccountKind.PERSON,
+) -> Account | None:
+    account = Account(name=name, name_key=name.lower(), email=email, is_admin=is_admin, kind=kind)
     made = await session.execute(
         insert(Account)
         .values(account.model_dump())

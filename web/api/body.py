@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import orjson
 from starlette.datastructures import QueryParams
@@ -46,7 +47,7 @@ class CallQuery:
         )
 
 
-async def read_payload(request: Request) -> Payload:
+async def read_payload(request: Request[Any]) -> Payload:
     """Read the body of a call, in one piece or in chunks.
 
     Raises UnsupportedType, TooLarge above 10 MiB, BadInput for what isn't the JSON or the
@@ -72,7 +73,7 @@ def _content_type(header: str) -> ContentType:
     return kind
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request[Any]) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length[:15]) > LARGEST_BODY:
         raise _too_large()
