@@ -1,6 +1,6 @@
 """One call in full: whole for its payer, its own part for its author, nothing for the rest."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -137,7 +137,7 @@ async def test_calls_within_calls_are_a_tree_with_sums(
 ) -> None:
     algorithm, version = await add_algorithm(sessions, author.id)
 
-    async def call(cost: int, parent=None):  # type: ignore[no-untyped-def]
+    async def call(cost: int, parent: UUID | None = None) -> UUID:
         return await book(sessions, payer.id, algorithm, version, royalty=cost, parent_id=parent)
 
     top = await call(1)

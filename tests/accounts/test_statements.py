@@ -1,6 +1,7 @@
 """What an account is told of its money agrees with the books, to the microcredit."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,7 @@ class Market:
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
 
-    async def call(self, **more: object):  # type: ignore[no-untyped-def]
+    async def call(self, **more: object) -> UUID:
         return await book(
             self.sessions, self.payer.id, self.algorithm, self.version,
             **{"royalty": 3, "compute": 5, "at": NOON, **more},  # type: ignore[arg-type]
@@ -190,5 +191,5 @@ def test_bars_stand_on_the_ground_and_stay_in_the_drawing(amounts: list[int]) ->
     assert drawn.today == amounts[-1]
     for bar in drawn.bars:
         assert bar.y + bar.height == pytest.approx(HEIGHT)
-        assert 0 <= bar.y
+        assert bar.y >= 0
         assert (bar.height > 0) == (bar.day.amount > 0)
