@@ -17,7 +17,7 @@ up: ## set everything up and run it at http://127.0.0.1:8000 until Ctrl-C
 	@ALGORIUM_UNDER_MAKE=1 exec $(RUN) web.cli up
 
 test: ## set everything up and run the whole suite (ARGS="-k name" for a part of it)
-	@$(BOOTSTRAP) dev
+	@$(BOOTSTRAP) test
 	@exec $(RUN) pytest $(ARGS)
 
 check: environment ## lint, formatting, types, imports between packages, templates

@@ -2,7 +2,8 @@
 """Makes the environment that everything runs in, from the committed lock.
 
     python3 bootstrap.py        what `make up` needs
-    python3 bootstrap.py dev    with what tests and checks need, too
+    python3 bootstrap.py dev    with what checks need, too
+    python3 bootstrap.py test   with what tests need, too: a browser
 
 Any Python starts this file, so it is written for old ones too: a newer one is looked for,
 and a clear sentence says what to do where there is none. When nothing changed since the last
@@ -31,6 +32,7 @@ STAMP = os.path.join(VENV, "algorium.json")
 OLDEST = (3, 11)
 NEEDED_MIB = 2500
 NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 # pip's settings that uv does not read by itself, and the names it knows them by.
 SHARED_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -53,8 +55,8 @@ class CannotGoOn(Exception):
 
 def main(arguments):
     """Bring the environment up to date; gives the exit status, 2 where something is in the way."""
-    if arguments not in ([], ["dev"]):
-        sys.stderr.write("usage: python3 bootstrap.py [dev]\n")
+    if arguments not in ([], ["dev"], ["test"]):
+        sys.stderr.write("usage: python3 bootstrap.py [dev|test]\n")
         return 2
     try:
         newer = find_python(sys.version_info[:2], NAMES)
@@ -63,6 +65,8 @@ def main(arguments):
             os.execv(newer, [newer, os.path.join(ROOT, "bootstrap.py"), *arguments])
         with one_at_a_time():
             bring_up_to_date(dev=bool(arguments))
+            if arguments == ["test"]:
+                provide_browser()
     except CannotGoOn as problem:
         sys.stderr.write("%s\n" % problem)
         return 2
@@ -96,6 +100,8 @@ def find_python(running, names):
 def bring_up_to_date(*, dev):
     """Install what the lock asks for, or nothing where that was done already."""
     have = read_json(STAMP)
+    # An environment that somebody made by hand keeps what tests need, too.
+    dev = dev or (not have and answers(PYTHON, "import pytest"))
     wanted = {"place": VENV, "main": digest(LOCK), "dev": digest(DEV_LOCK) if dev else None}
     if have.get("dev") and not dev:
         # What tests need stays, and is brought up to date only along with the rest.
@@ -186,6 +192,19 @@ def connect_checkout():
     script = os.path.join(VENV, "bin", "algorium")
     write(script, LAUNCHER.format(python=PYTHON))
     os.chmod(script, 0o755)
+
+
+def provide_browser():
+    """Install Chromium where that can be done, else tell what some tests miss."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        install_browser = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+        quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        attempt("looking for packages", ["apt-get", "update"], quiet)
+        if attempt("installing Chromium", install_browser, quiet) is None:
+            return
+    say("Chromium was not found: tests in a browser need it (Debian: apt-get install chromium).")
 
 
 def require_space():

@@ -110,6 +110,14 @@ def test_a_step_that_fails_tells_what_it_said(bootstrap: ModuleType) -> None:
         bootstrap.run("trying", ["/bin/sh", "-c", "echo no way; exit 3"])
 
 
+def test_a_browser_that_is_missing_is_told(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    bootstrap.provide_browser()
+    assert "apt-get install chromium" in capsys.readouterr().out
+
+
 def test_the_command_works_from_a_path_with_spaces(tmp_path: Path) -> None:
     module = load()
     folder = tmp_path / "with spaces"

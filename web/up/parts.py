@@ -1,6 +1,5 @@
 """What an installation is made of, and what each part is told."""
 
-import importlib
 import os
 import socket
 import subprocess
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import core.db
 from core.settings import Settings
+from execution.ray_head import head_command
 from web.up import instance, postgres, processes, sign_in
 from web.up.services import Service
 
@@ -49,13 +49,6 @@ class Parts:
         """Bring the database's schema up to date."""
         core.db.migrate(self._settings.database_url or self._environment["DATABASE_URL"])
 
-    def cluster_lacks(self) -> str:
-        """Say what the cluster still lacks, nothing once programs can connect to it."""
-        if self.cluster not in self.base:
-            return ""
-        address = f"//{self._environment.get('RAY_ADDRESS', '')}"
-        return "" if _answers(address) else "it does not answer yet"
-
     def sign_in_lacks(self) -> str:
         """Say what the development sign-in still lacks, nothing where there is none."""
         if not self.has_development_sign_in or _answers(self._environment["OIDC_ISSUER"]):
@@ -70,11 +63,9 @@ class Parts:
 
     def _launch_cluster(self) -> subprocess.Popen[bytes]:
         cpus = len(os.sched_getaffinity(0))
-        # Imported when needed: it brings Ray, which the checks before it do without.
-        ray = importlib.import_module("execution.ray_cluster")
-        command, environment = ray.head_command(self._settings.home, cpus=cpus)
-        self._environment |= environment
-        return self._spawn("ray", command)
+        command, environment = head_command(self._settings.home, cpus=cpus)
+        log = processes.log_file(self._settings.home, "ray")
+        return processes.spawn(command, env=self._environment | environment, log=log, cwd=_CODE)
 
     def _launch_database(self) -> subprocess.Popen[bytes]:
         self._postgres = postgres.start(self._settings.home)

@@ -63,10 +63,15 @@ class Service:
 
 
 def end(services: Sequence[Service], patience: Patience) -> None:
-    """End children together, each with all that it started in its session."""
+    """Ask children to end, all at once, then end what they leave of all that they started.
+
+    Each knows best in which order its own children end, so only they are asked at first.
+    """
     running = [service.process for service in services if service.process is not None]
-    found = [member for process in running for member in processes.session(process.pid)]
-    processes.end(found, patience=patience)
+    leaders = {process.pid for process in running}
+    found = [member for leader in leaders for member in processes.session(leader)]
+    processes.end([member for member in found if member.pid in leaders], patience=patience)
+    processes.end(found, patience=processes.within(min(1.0, max(0.0, patience()))))
     for process in running:
         process.wait()
     for service in services:

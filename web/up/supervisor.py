@@ -18,7 +18,6 @@ from web.up.stopping import Stop, Stopping
 _CANNOT_START = 2
 _POLL_S = 0.2
 _CATALOG_EVERY_S = 2.0
-_CLUSTER_READY_WITHIN_S = 120.0
 _SITE_READY_WITHIN_S = 300.0
 # Calls under way are given this long; the cluster and the database wait for them.
 _SITE_STOPS_WITHIN_S = 15.0
@@ -36,14 +35,14 @@ def main(settings: Settings) -> int:
     stopping.listen()
     try:
         _run(settings, phases, stopping)
-    except (CannotStart, MarketError) as problem:
+    except MarketError as problem:
         phases.settle()
         print(f"Algorium cannot run. {problem}", file=sys.stderr, flush=True)
         return _CANNOT_START
     except OSError as error:
         phases.settle()
         where = f" ({error.filename})" if error.filename else ""
-        what = f"Algorium cannot run. The system said: {error.strerror}{where}."
+        what = f"Algorium cannot run. The system said: {error.strerror or error}{where}."
         print(f"{what} Put that right and run it again; nothing is lost.", file=sys.stderr)
         return _CANNOT_START
     except Stop:
@@ -127,8 +126,6 @@ class Supervisor:
                     service.start()
 
     def _start_site(self) -> None:
-        with self._phases.phase("waiting for the cluster") as tick:
-            self._wait(self._parts.cluster_lacks, _CLUSTER_READY_WITHIN_S, tick)
         with self._phases.phase("starting the site") as tick:
             for service in self._parts.site:
                 service.start()
