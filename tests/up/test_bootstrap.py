@@ -36,7 +36,9 @@ def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     ):
         monkeypatch.setattr(module, name, str(tmp_path / path))
     (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    python = tmp_path / ".venv/bin/python"
+    python.write_text('#!/bin/sh\ntest "$2" != "import pytest"\n')
+    python.chmod(0o755)
     (tmp_path / "requirements.lock").write_text("uv==1 \\\n    --hash=sha256:a\nother==2\n")
     (tmp_path / "requirements-dev.lock").write_text("dev\n")
     return module
@@ -80,6 +82,14 @@ def test_what_tests_need_stays_installed(bootstrap: ModuleType, steps: list[str]
     bootstrap.bring_up_to_date(dev=True)
     bootstrap.bring_up_to_date(dev=False)
     bootstrap.bring_up_to_date(dev=True)
+    assert steps == ["requirements-dev.lock"]
+
+
+def test_an_environment_made_by_hand_keeps_what_tests_need(
+    bootstrap: ModuleType, steps: list[str]
+) -> None:
+    Path(bootstrap.PYTHON).write_text("#!/bin/sh\n")
+    bootstrap.bring_up_to_date(dev=False)
     assert steps == ["requirements-dev.lock"]
 
 
