@@ -110,7 +110,7 @@ async def calls_by_algorithm(session: AsyncSession) -> dict[UUID, int]:
         .where(Call.created_at > now() - WINDOW)
         .group_by(col(Call.algorithm_id))
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))
 
 
 async def most_called(session: AsyncSession, limit: int) -> dict[UUID, int]:
@@ -122,4 +122,4 @@ async def most_called(session: AsyncSession, limit: int) -> dict[UUID, int]:
         .order_by(func.count().desc(), col(Call.algorithm_id))
         .limit(limit)
     )
-    return dict(rows.tuples().all())
+    return dict(iter(rows))

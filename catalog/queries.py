@@ -162,7 +162,7 @@ async def categories(session: AsyncSession) -> dict[Category, int]:
     rows = await session.execute(
         select(Algorithm.category, func.count()).where(listed()).group_by(col(Algorithm.category))
     )
-    counts = {Category(category): count for category, count in rows.tuples()}
+    counts = {Category(category): count for category, count in rows}
     return {category: counts.get(category, 0) for category in Category}
 
 

@@ -47,7 +47,7 @@ async def changes(session: AsyncSession, since: datetime | None = None) -> dict[
     statement = select(Algorithm.id, Algorithm.changed_at)
     if since is not None:
         statement = statement.where(col(Algorithm.changed_at) > since)
-    return dict((await session.execute(statement)).tuples().all())
+    return dict(iter(await session.execute(statement)))
 
 
 async def read(
@@ -70,5 +70,5 @@ async def _readmes(session: AsyncSession, version_ids: Sequence[UUID]) -> dict[U
                 col(Version.id).in_(version_ids[start : start + queries.CHUNK])
             )
         )
-        texts |= {version_id: readme[:README_LENGTH] for version_id, readme in rows.tuples()}
+        texts |= {version_id: readme[:README_LENGTH] for version_id, readme in rows}
     return texts

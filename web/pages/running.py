@@ -146,7 +146,14 @@ async def rate(request: Request[State]) -> Response:
     return render(request, "algorithm/page.html", "algorithm/_rating.html", actor=actor, view=view)
 
 
+async def back(request: Request[State]) -> Response:
+    """Lead whoever opens the address of a run to the algorithm that it ran."""
+    parts = request.path_params
+    return RedirectResponse(f"/algorithms/{parts['owner']}/{parts['name']}")
+
+
 routes: list[BaseRoute] = [
+    Route("/algorithms/{owner}/{name}/run", back, name="run_back"),
     Route("/algorithms/{owner}/{name}/run", run, methods=["POST"], name="run"),
     Route("/algorithms/{owner}/{name}/rating", rate, methods=["POST"], name="rate"),
 ]
