@@ -36,6 +36,8 @@ def doctor(settings: Settings) -> int:
         except CannotStart as problem:
             failed += 1
             print(f"  NO  {problem}")
+    for remark in importlib.import_module("execution.sandbox.check").remarks():
+        print(f"note  {remark}")
     verdict = "Nothing is in the way." if not failed else f"{failed} of these must be put right."
     print(verdict)
     return _FAILED if failed else 0

@@ -217,3 +217,8 @@ class Supervisor:
         if found.is_complete:
             self._phases.settle()
             self._ask_catalog_at = float("inf")
+            if found.failed:
+                log = self._settings.home / "logs" / "worker.log"
+                self._phases.say(
+                    f"Why {found.failed} could not be built is on their pages and in {log}"
+                )
