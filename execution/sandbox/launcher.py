@@ -152,6 +152,8 @@ def _system() -> Iterator[tuple[str, ...]]:
 def _devices(limits: Limits) -> Iterator[tuple[str, ...]]:
     scratch = ("--size", str(limits.tmp_mib * MIB), "--perms", "1777", "--tmpfs")
     yield "--proc", "/proc"
+    # The kernel's settings in it are open to user 0 of the machine, with or without privileges.
+    yield "--remount-ro", "/proc"
     yield "--dev", "/dev"
     yield *scratch, "/dev/shm"  # noqa: S108
     yield "--remount-ro", "/dev"

@@ -1,0 +1,184 @@
+"""How the sandbox is set up, and what stands in its way on a machine."""
+
+import platform
+from pathlib import Path
+
+import pytest
+
+from execution.languages.python.program import program
+from execution.outcome import Artefact
+from execution.sandbox import cgroups, check, launcher, seccomp, wire
+from execution.sandbox.launcher import Entrance
+from execution.sandbox.limits import Limits
+from execution.sandbox.program import Program
+from tests.sandbox.authors import Author, again, value_of
+
+MIB = 1024 * 1024
+
+
+def test_nothing_stands_in_the_way_here() -> None:
+    assert check.problems() == []
+    assert all(remark.endswith((".", "that.")) for remark in check.remarks())
+
+
+def test_without_bubblewrap_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise launcher.NoBubblewrap
+
+    monkeypatch.setattr(launcher, "bubblewrap", none)
+
+    assert "install" in check.problems()[0]
+
+
+def test_a_machine_that_refuses_is_explained(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = tmp_path / "bwrap"
+    refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setattr(launcher, "bubblewrap", lambda: str(refusing))
+    monkeypatch.setattr(launcher, "entrance", lambda: Entrance.NAMESPACE)
+
+    assert "No permissions to create new namespace" in check.problems()[0]
+
+
+def test_switches_that_are_off_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    switch = tmp_path / "switch"
+    switch.write_text("0\n")
+    monkeypatch.setattr(check, "_SWITCHES", {str(switch): ("0", "kernel.some=1")})
+    monkeypatch.setattr(check, "_try", lambda _: "bwrap: no")
+    monkeypatch.setattr(launcher, "entrance", lambda: Entrance.NAMESPACE)
+
+    assert "sysctl -w kernel.some=1" in check.problems()[0]
+
+
+def test_every_sandbox_of_root_has_a_user_of_its_own() -> None:
+    users = {launcher.new_user(Entrance.ROOT) for _ in range(100)}
+
+    assert len(users) == 100
+    assert 0 not in users
+    assert launcher.new_user(Entrance.NAMESPACE) is None
+
+
+async def test_our_state_is_hidden_where_it_lies_in_what_is_shown(
+    author: Author, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefact = author.write(
+        "import os\ndef apply(x): return [os.listdir('/algorithm'), os.listdir('/algorithm/home')]",
+        files={"home/token": "swordfish"},
+    )
+    monkeypatch.setenv("ALGORIUM_HOME", f"{artefact.source}/home")
+    worker, failure = await author.load(artefact)
+
+    assert failure is None
+    assert value_of(await again(worker)) == [["home", "src"], []] or value_of(
+        await again(worker)
+    ) == [["src", "home"], []]
+
+
+async def test_places_that_only_root_may_enter_can_be_shown(author: Author, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    author.folder = closed
+
+    assert value_of(await author.run("def apply(x): return x", 1)) == 1
+
+
+def test_a_path_is_no_option(tmp_path: Path) -> None:
+    odd = tmp_path / "--bind"
+    arguments = launcher.arguments(
+        Program(argv=("/bin/true",), folders={"/algorithm": str(odd)}),
+        Limits(),
+        way=Entrance.NAMESPACE,
+        wire=3,
+        seccomp=None,
+    )
+
+    at = arguments.index(str(odd))
+    assert arguments[at - 1 : at + 2] == ["--ro-bind", str(odd), "/algorithm"]
+
+
+def test_the_interpreter_is_never_the_environments_own(tmp_path: Path) -> None:
+    own = tmp_path / "env" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    own.write_text("#!/bin/sh\n")
+
+    made = program(Artefact("v", "Probe", str(tmp_path), str(tmp_path / "env")))
+
+    assert not made.argv[0].startswith(str(tmp_path))
+
+
+def test_an_environment_cant_have_other_folders_shown(tmp_path: Path) -> None:
+    state = tmp_path / "state" / "bin"
+    state.mkdir(parents=True)
+    (state / "python").touch()
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "bin" / "python").symlink_to(state / "python")
+
+    made = program(Artefact("v", "Probe", str(tmp_path / "src"), str(tmp_path / "env")))
+
+    assert str(tmp_path / "state") not in made.folders.values()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_is_whole_and_small(machine: str) -> None:
+    code = seccomp.program(machine)
+
+    assert len(code) % 8 == 0
+    assert len(code) // 8 < 256
+    assert seccomp.supported() == (platform.machine() in {"x86_64", "aarch64"})
+
+
+def test_groups_of_version_2_are_made_beside_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slice_ = tmp_path / "system.slice"
+    (slice_ / "algorium.service").mkdir(parents=True)
+    (slice_ / "cgroup.subtree_control").write_text("cpu memory pids\n")
+    monkeypatch.setattr(cgroups, "_ROOT", tmp_path)
+
+    found = cgroups._unified("/system.slice/algorium.service")
+
+    assert found is not None
+    assert found.memory == slice_
+    (slice_ / "cgroup.subtree_control").write_text("pids\n")
+    assert cgroups._unified("/system.slice/algorium.service") is None
+
+
+def test_a_group_of_version_2_holds_what_is_asked(tmp_path: Path) -> None:
+    places = cgroups.Parents(tmp_path, tmp_path, tmp_path, unified=True)
+    (tmp_path / "algorium-1").mkdir()
+    (tmp_path / "algorium-1" / "memory.events").write_text("oom 1\noom_kill 2\n")
+    (tmp_path / "algorium-1").rename(tmp_path / "made")
+
+    with pytest.raises(FileNotFoundError):
+        cgroups._create_unified(places, "algorium-2", Limits(memory_mib=64))
+    folder = tmp_path / "algorium-2"
+    assert (folder / "memory.max").read_text() == str(64 * MIB)
+    assert (folder / "pids.max").read_text() == "68"
+    group = cgroups.Cgroup((folder,), cgroups._open(tmp_path / "made" / "memory.events"))
+    assert group.oom_kills() == 2
+
+
+def test_frames_survive_being_cut_anywhere() -> None:
+    frames = [({"kind": "run", "id": n}, bytes(n * 100)) for n in range(5)]
+    stream = b"".join(wire.encode(*frame) for frame in frames)
+    decoder = wire.Decoder()
+
+    got = []
+    for at in range(0, len(stream), 7):
+        decoder.feed(stream[at : at + 7])
+        while (frame := decoder.next()) is not None:
+            got.append(frame)
+    assert got == frames
+
+
+def test_a_frame_beyond_the_limit_is_neither_made_nor_read() -> None:
+    with pytest.raises(wire.WireError):
+        wire.encode({}, bytes(wire.BODY_LIMIT + 1))
+    decoder = wire.Decoder()
+    decoder.feed(b"\xff\xff\xff\xff\x00\x02{}")
+    with pytest.raises(wire.WireError):
+        decoder.next()
