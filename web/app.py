@@ -60,5 +60,5 @@ def create_app(settings: Settings, opened: StateMaker) -> Starlette:
             Middleware(SecurityHeaders, settings=settings),
             *auth.middleware(settings),
         ],
-        exception_handlers=dict(errors.handlers),
+        exception_handlers=dict(errors.handlers(settings)),
     )

@@ -1,5 +1,7 @@
 """Refusals, dressed for whoever asked: a page, a part for htmx, or a problem in JSON under /v1."""
 
+import traceback
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -9,10 +11,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from core.errors import MarketError, SignInNeeded
+from core.settings import Settings
+from web import headers
 from web.auth.returning import sign_in_address
 from web.templating import is_htmx, render
 
 log = structlog.get_logger()
+
+Handler = Callable[[Request[Any], Exception], Awaitable[Response]]
 
 # What to do about it, by status; the error's own words say what happened.
 ADVICE = {
@@ -61,14 +67,24 @@ async def on_http(request: Request[Any], error: Exception) -> Response:
         raise error
     status = HTTPStatus(error.status_code)
     words = WORDS.get(status, error.detail)
-    return dressed(request, status, words, headers=dict(error.headers or {}))
+    return dressed(request, status, words, extra=dict(error.headers or {}))
 
 
-async def on_bug(request: Request[Any], error: Exception) -> Response:
-    """Answer whatever nobody thought of: logged in full, shown without a trace of it."""
-    log.error("a request failed", path=request.url.path, method=request.method, exc_info=error)
-    words = "This request could not be answered, because of an error in the site itself."
-    return dressed(request, HTTPStatus.INTERNAL_SERVER_ERROR, words)
+def on_bug(settings: Settings) -> Handler:
+    """Make the answer to whatever nobody thought of: logged, and shown without a trace of it.
+
+    It is given outside of all middleware, so that it brings its security headers itself.
+    """
+    secured = headers.headers(settings)
+
+    async def answer(request: Request[Any], error: Exception) -> Response:
+        # As text: a formatter that prints variables would write cookies into the log.
+        trace = "".join(traceback.format_exception(error))
+        log.error("a request failed", path=request.url.path, method=request.method, trace=trace)
+        words = "This request could not be answered, because of an error in the site itself."
+        return dressed(request, HTTPStatus.INTERNAL_SERVER_ERROR, words, extra=secured)
+
+    return answer
 
 
 def dressed(
@@ -77,7 +93,7 @@ def dressed(
     words: str,
     *,
     code: str = "",
-    headers: dict[str, str] | None = None,
+    extra: dict[str, str] | None = None,
 ) -> Response:
     """Give the refusal in the form that the request expects."""
     title = TITLES.get(status, status.phrase)
@@ -89,13 +105,13 @@ def dressed(
             "code": code or status.name.lower(),
             "detail": words,
         }
-        return JSONResponse(problem, status, headers=headers, media_type="application/problem+json")
+        return JSONResponse(problem, status, headers=extra, media_type="application/problem+json")
     return render(
         request,
         "errors/page.html",
         "errors/_part.html",
         status=status,
-        headers=headers,
+        headers=extra,
         code=int(status),
         title=title,
         words=words,
@@ -114,4 +130,6 @@ def _is_api(request: Request[Any]) -> bool:
     return request.url.path.startswith("/v1/")
 
 
-handlers = {MarketError: on_refusal, HTTPException: on_http, Exception: on_bug}
+def handlers(settings: Settings) -> dict[type[Exception], Handler]:
+    """Give what the application does about each kind of error."""
+    return {MarketError: on_refusal, HTTPException: on_http, Exception: on_bug(settings)}

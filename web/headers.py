@@ -13,15 +13,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._headers = {
-            "Content-Security-Policy": policy(settings),
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "same-origin",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-        }
-        if settings.is_secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+        self._headers = headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add them to the answer as it starts."""
@@ -31,12 +23,26 @@ class SecurityHeaders:
 
         async def start(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                given = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers.setdefault(name, value)
+                    given.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, start)
+
+
+def headers(settings: Settings) -> dict[str, str]:
+    """Give the headers by their names."""
+    given = {
+        "Content-Security-Policy": policy(settings),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    }
+    if settings.is_secure:
+        given["Strict-Transport-Security"] = "max-age=31536000"
+    return given
 
 
 def policy(settings: Settings) -> str:
