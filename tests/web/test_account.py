@@ -191,7 +191,7 @@ async def test_usage_lists_calls_with_sums_a_graph_and_its_table(
     top = await book(sessions, alice.id, *shout, royalty=2 * CREDIT, compute=42_000, key_id=key.id)
     await book(sessions, alice.id, *shout, error=("TimeoutError", "late"), parent_id=top)
     page = (await browser.get("/account/usage")).text
-    assert page.count(f"/account/calls/{top}") == 2
+    assert page.count(f"/account/calls/{top}") == 3
     assert "nightly" in page
     assert "This site" in page
     assert "Timed out" in page

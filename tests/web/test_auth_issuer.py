@@ -26,6 +26,7 @@ class Odd(HTTPServer):
 
     answers: dict[str, tuple[int, bytes]]
     address: str
+    asked: tuple[str, str]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -39,7 +40,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.asked = (self.headers.get("Authorization", ""), body)
         self.do_GET()
 
     def log_message(self, *_: object) -> None:
@@ -110,6 +112,34 @@ async def test_a_good_token_of_the_odd_issuer_is_taken(
 ) -> None:
     async with at(sessions, tmp_path, Issuer(odd.address, "algorium", "s", "Odd")) as browser:
         assert (await come_back(browser, odd))[0] == 303
+
+
+@pytest.mark.parametrize(
+    ("secret", "methods", "in_header", "in_body"),
+    [
+        ("s3cret", None, True, False),
+        ("s3cret", ["client_secret_post", "client_secret_basic"], True, False),
+        ("s3cret", ["client_secret_post"], False, True),
+        ("", ["client_secret_basic"], False, False),
+    ],
+)
+async def test_the_secret_goes_where_the_issuer_wants_it(
+    sessions: Sessions,
+    tmp_path: Path,
+    odd: Odd,
+    secret: str,
+    methods: list[str] | None,
+    in_header: bool,  # noqa: FBT001
+    in_body: bool,  # noqa: FBT001
+) -> None:
+    discover(odd, token_endpoint_auth_methods_supported=methods)
+    async with at(sessions, tmp_path, Issuer(odd.address, "algorium", secret, "Odd")) as browser:
+        assert (await come_back(browser, odd))[0] == 303
+    header, body = odd.asked
+    assert header.startswith("Basic ") is in_header
+    assert ("client_secret=s3cret" in body) is in_body
+    assert in_header or "client_id=algorium" in body
+    assert "code_verifier=" in body
 
 
 @pytest.mark.parametrize(
