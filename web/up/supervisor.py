@@ -219,6 +219,4 @@ class Supervisor:
             self._ask_catalog_at = float("inf")
             if found.failed:
                 log = self._settings.home / "logs" / "worker.log"
-                self._phases.say(
-                    f"Why {found.failed} could not be built is on their pages and in {log}"
-                )
+                self._phases.say(f"Why {found.failed} failed is told on their pages, and in {log}")
