@@ -45,7 +45,16 @@ class Told:
     )  # fmt: skip
     sent: list[Payload] = field(default_factory=list)
 
-    async def invoke(self, _: Artefact, payload: Payload, **__: object) -> Outcome:
+    async def invoke(
+        self,
+        artefact: Artefact,
+        payload: Payload,
+        *,
+        call_id: str,
+        timeout_s: float,
+        wants_stdout: bool,
+        token: str,
+    ) -> Outcome:
         """Answer."""
         self.sent.append(payload)
         return self.outcome

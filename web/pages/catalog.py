@@ -17,7 +17,7 @@ from web.pages.shelves import shelves_of
 from web.state import State
 from web.templating import is_htmx, render
 
-EXAMPLES = ("sentiment of a review", "faces in a photo", "detect language")
+EXAMPLES = ("sentiment of a review", "faces in a photo", "language of a text")
 
 
 async def home(request: Request[State]) -> Response:
