@@ -90,7 +90,7 @@ async def test_the_overview_tells_the_money(
     assert "9,997.958" in page
     assert "2.042" in page
     assert "1 call" in page
-    assert "author/</span>Shout" in page
+    assert "author/</span><wbr>Shout" in page
 
 
 async def test_a_key_is_shown_once_and_kept_only_as_a_hash(
