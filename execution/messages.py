@@ -9,7 +9,7 @@ RunMessage = tuple[tuple[Any, ...], str, bytes, str, float, bool, str]
 OutcomeMessage = tuple[Any, ...]
 
 
-def pack_run(  # noqa: PLR0917
+def pack_run(
     artefact: Artefact,
     payload: Payload,
     call_id: str,
@@ -24,9 +24,15 @@ def pack_run(  # noqa: PLR0917
 
 def unpack_run(message: RunMessage) -> tuple[Artefact, Payload, str, float, bool, str]:
     """Return what `pack_run` was given."""
-    artefact, kind, data, *rest = message
-    call_id, timeout_s, wants_stdout, token = rest
-    return Artefact(*artefact), Payload(ContentType(kind), data), call_id, timeout_s, wants_stdout, token
+    artefact, kind, data, call_id, timeout_s, wants_stdout, token = message
+    return (
+        Artefact(*artefact),
+        Payload(ContentType(kind), data),
+        call_id,
+        timeout_s,
+        wants_stdout,
+        token,
+    )
 
 
 def pack_outcome(outcome: Outcome) -> OutcomeMessage:

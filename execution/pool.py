@@ -5,48 +5,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
+from execution.bounds import Bounds, Runs
 from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import OnCall, Worker
 
-
-class Runs(Protocol):
-    """What the pool needs of a worker; `sandbox.worker.Worker` has it."""
-
-    started_ms: float
-    loaded_ms: float
-    load_output: str
-
-    @property
-    def usable(self) -> bool:
-        """Whether it can take a run."""
-        ...
-
-    async def start(self, artefact: Artefact, limits: Limits) -> Failure | None:
-        """Start and load."""
-        ...
-
-    async def run(
-        self, payload: Payload, timeout_s: float, *, wants_stdout: bool, on_call: OnCall | None
-    ) -> Outcome:
-        """Run once."""
-        ...
-
-    async def stop(self) -> None:
-        """End."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a pool may hold: workers in all, of one version, their memory, and for how long idle."""
-
-    slots: int = 20
-    per_version: int = 8
-    memory_mib: int = 16 * 1024
-    idle_s: float = 300.0
+__all__ = ["Bounds", "Pool"]
 
 
 @dataclass(eq=False, slots=True)
@@ -91,7 +56,7 @@ class Pool:
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def run(  # noqa: PLR0913 - a run has these parts
+    async def run(
         self,
         artefact: Artefact,
         payload: Payload,
@@ -179,9 +144,7 @@ class Pool:
             None, failure, stdout=place.worker.load_output, started_ms=place.worker.started_ms
         )
 
-    async def _finish_start(
-        self, place: _Place, start: "asyncio.Future[Failure | None]"
-    ) -> None:
+    async def _finish_start(self, place: _Place, start: "asyncio.Future[Failure | None]") -> None:
         """Let a start go on that nobody waits for, and keep the worker if it succeeds."""
         try:
             await start
@@ -244,10 +207,14 @@ class Pool:
         """Evict the least recently used until a worker fits; evict none if that isn't enough."""
         victims: list[_Place] = []
         slots, memory = self._slots, self._memory_mib
-        idle = sorted(
-            (place for places in self._idle.values() for place in places),
-            key=lambda place: place.used_at,
-        ) if slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib else []
+        idle = (
+            sorted(
+                (place for places in self._idle.values() for place in places),
+                key=lambda place: place.used_at,
+            )
+            if slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib
+            else []
+        )
         while slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib:
             if len(victims) == len(idle):
                 return False

@@ -32,7 +32,8 @@ async def payload_of(
     if len(body) > limits.result_bytes:
         allowed = f"{limits.result_bytes / MIB:g}"
         return None, Failure(
-            "TooLargeError", f"The result has more than {allowed} MiB, the most that can be returned."
+            "TooLargeError",
+            f"The result has more than {allowed} MiB, the most that can be returned.",
         )
     if len(body) > _CHECK_ELSEWHERE:
         valid = await asyncio.to_thread(_is, kind, body)

@@ -16,7 +16,9 @@ from execution.sandbox.wire import MIB
 
 _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "algorium-"
-_OWN_PROCESSES = 4  # the launcher, the first process of the sandbox, and room for one of each to end
+_OWN_PROCESSES = (
+    4  # the launcher, the first process of the sandbox, and room for one of each to end
+)
 _PERIOD_US = 100_000
 _numbers = count()
 
@@ -76,8 +78,10 @@ def create(limits: Limits) -> Cgroup | None:
         return None
     name = f"{_PREFIX}{os.getpid()}-{next(_numbers)}"
     try:
-        return _create_unified(places, name, limits) if places.unified else _create_1(
-            places, name, limits
+        return (
+            _create_unified(places, name, limits)
+            if places.unified
+            else _create_1(places, name, limits)
         )
     except OSError:
         for parent in (places.memory, places.pids, places.cpu):
@@ -140,9 +144,9 @@ def _unified(own: str) -> Parents | None:
     for folder in (here, here.parent):
         with contextlib.suppress(OSError):
             given = (folder / "cgroup.subtree_control").read_text().split()
-            if _ROOT in (folder, *folder.parents) and {"memory", "pids"} <= set(given):
-                if _may_create(folder):
-                    return Parents(folder, folder, folder, unified=True)
+            usable = _ROOT in (folder, *folder.parents) and {"memory", "pids"} <= set(given)
+            if usable and _may_create(folder):
+                return Parents(folder, folder, folder, unified=True)
     return None
 
 

@@ -1,6 +1,5 @@
 """Whether a sandbox can start on this machine, and what to do where it can't."""
 
-import os
 import platform
 import subprocess
 from pathlib import Path
@@ -52,15 +51,13 @@ def remarks() -> list[str]:
 
 def _try(bubblewrap: str) -> str | None:
     """Start the interpreter in a sandbox; return what was said if that failed."""
-    own = program(Artefact("check", "check", os.path.dirname(__file__), ""))
-    arguments = launcher.arguments(
-        own, Limits(), way=launcher.entrance(), wire=0, seccomp=None
-    )
+    own = program(Artefact("check", "check", str(Path(__file__).parent), ""))
+    arguments = launcher.arguments(own, Limits(), way=launcher.entrance(), wire=0, seccomp=None)
     start = arguments.index("--")
     python = own.argv[0]
     command = [bubblewrap, *arguments[: start + 1], python, "-I", "-S", "-c", ""]
     try:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, capture_output=True, text=True, timeout=_WAIT_S, env={}, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:

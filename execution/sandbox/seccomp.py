@@ -28,7 +28,13 @@ _NAMESPACES = 0x7E020080
 _SOCKET_FAMILIES = (1, 2, 10)  # unix, inet, inet6: all of them end at the sandbox's own loopback
 _TERMINAL_INPUT = (0x5412, 0x541C)  # put characters into the keyboard buffer of a terminal
 
-_CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL = (56, 220), (435, 435), (41, 198), (53, 199), (16, 29)
+_CLONE, _CLONE3, _SOCKET, _SOCKETPAIR, _IOCTL = (
+    (56, 220),
+    (435, 435),
+    (41, 198),
+    (53, 199),
+    (16, 29),
+)
 
 # name: (number on x86_64, number on aarch64)
 _FORBIDDEN: dict[str, tuple[int | None, int | None]] = {

@@ -3,29 +3,29 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from execution.languages.python.program import program
-from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
+from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox import wire
 from execution.sandbox.answers import failure_of, payload_of
 from execution.sandbox.conversation import Conversation, Output
 from execution.sandbox.launcher import Entrance, NoBubblewrap
-from execution.sandbox.limits import NESTED_CALLS_LIMIT, Limits
+from execution.sandbox.limits import Limits
+from execution.sandbox.nesting import NestedCalls, OnCall
 from execution.sandbox.process import Process, memory_bytes, signal_name, spawn
 from execution.sandbox.remains import Remains
 
-log = logging.getLogger(__name__)
+__all__ = ["Ended", "OnCall", "Worker"]
 
-OnCall = Callable[[str, Payload], Awaitable[Payload | Failure]]
+log = logging.getLogger(__name__)
 
 _WATCH_S = 0.05
 _END_WAIT_S = 2.0
 _OUT_OF_MEMORY = "OutOfMemoryError"
 
 
-class Ended(Exception):  # noqa: N818
+class Ended(Exception):
     """The process can't go on; `failure` is None where its exit code has to tell why."""
 
     def __init__(self, failure: Failure | None) -> None:
@@ -55,9 +55,7 @@ class Worker:
         self._awaited_kinds: tuple[str, ...] = ()
         self._number = 0
         self._oom_kills = 0
-        self._nested: set[asyncio.Task[None]] = set()
-        self._nested_left = 0
-        self._on_call: OnCall | None = None
+        self._nested = NestedCalls(self._reply, None)
         self._broken = False
         self.started_ms = 0.0
         self.loaded_ms = 0.0
@@ -169,19 +167,20 @@ class Worker:
         if not self.usable or self._output is None:
             raise Ended(Failure("SystemError", "The algorithm's process has ended."))
         self._number += 1
-        self._on_call = on_call
-        self._nested_left = NESTED_CALLS_LIMIT
+        self._nested = NestedCalls(self._reply, on_call if self._calls_others else None)
         self._output.begin(keep=wants_stdout)
 
     def _finish_run(self) -> None:
         self._awaited = None
-        for task in self._nested:
-            task.cancel()
-        self._nested.clear()
+        self._nested.cancel()
 
     def _send(self, header: dict[str, Any], body: bytes = b"") -> None:
         if self._conversation is not None:
             self._conversation.send(wire.encode({**header, "id": self._number}, body))
+
+    def _reply(self, frame: bytes) -> None:
+        if self._conversation is not None:
+            self._conversation.send(frame)
 
     async def _expect(self, kinds: tuple[str, ...], timeout_s: float) -> wire.Frame:
         if self._broken:
@@ -213,7 +212,7 @@ class Worker:
         kind, awaited = header.get("kind"), self._awaited
         ours = header.get("id", self._number) == self._number
         if kind == "call" and awaited is not None and not awaited.done():
-            self._answer_call(header, body)
+            self._nested.answer(header, body)
         elif awaited is not None and not awaited.done() and kind in self._awaited_kinds and ours:
             awaited.set_result((header, body))
         else:
@@ -280,45 +279,6 @@ class Worker:
 
     def _keep_load_output(self) -> None:
         self.load_output = self._output.text() if self._output else ""
-
-    # Calls that the author's code makes.
-
-    def _answer_call(self, header: dict[str, Any], body: bytes) -> None:
-        self._nested_left -= 1
-        task = asyncio.get_running_loop().create_task(self._call(header, body, self._nested_left))
-        self._nested.add(task)
-        task.add_done_callback(self._nested.discard)
-
-    async def _call(self, header: dict[str, Any], body: bytes, left: int) -> None:
-        answer = await self._called(header, body, left)
-        reply: dict[str, Any] = {"kind": "answer", "id": header.get("id")}
-        if isinstance(answer, Failure):
-            reply["error"] = answer.type
-            answer = Payload(ContentType.TEXT, answer.message.encode())
-        else:
-            reply["type"] = answer.content_type.value
-        if self._conversation is not None:
-            self._conversation.send(wire.encode(reply, answer.data))
-
-    async def _called(self, header: dict[str, Any], body: bytes, left: int) -> Payload | Failure:
-        if not self._calls_others or self._on_call is None:
-            message = "This version wasn't published with the permission to call others."
-            return Failure("UnsupportedError", message)
-        if left < 0:
-            message = f"One run may make at most {NESTED_CALLS_LIMIT} calls to others."
-            return Failure("UnsupportedError", message)
-        timeout_s = header.get("timeout")
-        try:
-            payload = Payload(ContentType(header.get("type")), body)
-            async with asyncio.timeout(float(timeout_s) if timeout_s is not None else None):
-                return await self._on_call(str(header.get("ref")), payload)
-        except TimeoutError:
-            return Failure("TimeoutError", f"The call did not finish within {timeout_s:g} s.")
-        except (ValueError, TypeError):
-            return Failure("InputError", "The call could not be understood.")
-        except Exception:
-            log.exception("nested call failed")
-            return Failure("SystemError", "The call could not be made.")
 
 
 def _broke_rules() -> Failure:

@@ -51,7 +51,9 @@ class Author:
         self.workers: list[Worker] = []
         self.written = 0
 
-    def write(self, code: str, *, name: str = "Probe", files: dict[str, str] | None = None, **more: Any) -> Artefact:
+    def write(
+        self, code: str, *, name: str = "Probe", files: dict[str, str] | None = None, **more: Any
+    ) -> Artefact:
         self.written += 1
         project = self.folder / f"project{self.written}"
         for path, text in {f"src/{name}.py": code, **(files or {})}.items():
@@ -71,11 +73,27 @@ class Author:
         limits = replace(self.limits, memory_mib=min(artefact.memory_mib, self.limits.memory_mib))
         return worker, await worker.start(artefact, limits)
 
-    async def run(self, code: str, value: Any = None, *, timeout_s: float = 20, stdout: bool = False, on_call: OnCall | None = None, **more: Any) -> Outcome:
+    async def run(
+        self,
+        code: str,
+        value: Any = None,
+        *,
+        timeout_s: float = 20,
+        stdout: bool = False,
+        on_call: OnCall | None = None,
+        **more: Any,
+    ) -> Outcome:
         """Run new code once."""
         worker = await self.start(code, **more)
         return await worker.run(as_payload(value), timeout_s, wants_stdout=stdout, on_call=on_call)
 
 
-async def again(worker: Worker, value: Any = None, *, timeout_s: float = 20, stdout: bool = False, on_call: OnCall | None = None) -> Outcome:
+async def again(
+    worker: Worker,
+    value: Any = None,
+    *,
+    timeout_s: float = 20,
+    stdout: bool = False,
+    on_call: OnCall | None = None,
+) -> Outcome:
     return await worker.run(as_payload(value), timeout_s, wants_stdout=stdout, on_call=on_call)

@@ -94,7 +94,9 @@ got = found.decode(errors="replace")
 async def test_no_process_outside_can_be_seen_or_signalled(author: Author) -> None:
     worker = await author.start(TRY)
 
-    seen = value_of(await again(worker, "got = [int(p) for p in os.listdir('/proc') if p.isdigit()]"))
+    seen = value_of(
+        await again(worker, "got = [int(p) for p in os.listdir('/proc') if p.isdigit()]")
+    )
     assert max(seen) < 10
     assert len(seen) == 2
     assert value_of(await again(worker, f"os.kill({os.getpid()}, 9)")).startswith("ProcessLookup")
@@ -137,8 +139,17 @@ async def test_there_is_no_network(author: Author, listener: int, abstract: str)
 async def test_nothing_but_the_scratch_folders_can_be_written(author: Author) -> None:
     worker = await author.start(TRY)
 
-    for path in ("/algorithm/src/Probe.py", "/runner/x", "/usr/bin/x", "/etc/passwd", "/x", "/dev/x",
-                 "/home", "/proc/sys/kernel/hostname", f"{os.path.realpath(os.__file__)}"):
+    for path in (
+        "/algorithm/src/Probe.py",
+        "/runner/x",
+        "/usr/bin/x",
+        "/etc/passwd",
+        "/x",
+        "/dev/x",
+        "/home",
+        "/proc/sys/kernel/hostname",
+        f"{os.path.realpath(os.__file__)}",
+    ):
         got = value_of(await again(worker, f"open({path!r}, 'w')"))
         assert got.startswith(("OSError", "PermissionError", "IsADirectory", "FileNotFound")), got
     assert value_of(await again(worker, "open('/tmp/x', 'w').write('fine')")) == "done"
@@ -195,8 +206,12 @@ async def test_calls_into_the_kernels_darker_corners_are_refused(author: Author)
     for name, numbers in SYSCALLS.items():
         got = value_of(await again(worker, f"got = syscall(*{numbers})"))
         assert got == "errno 1", name
-    for name, numbers in {"clone3": (435, 0, 0), "io_uring_setup": (425, 1, 0),
-                          "memfd_create": (319, 0, 0), "a call of the future": (999,)}.items():
+    for name, numbers in {
+        "clone3": (435, 0, 0),
+        "io_uring_setup": (425, 1, 0),
+        "memfd_create": (319, 0, 0),
+        "a call of the future": (999,),
+    }.items():
         assert value_of(await again(worker, f"got = syscall(*{numbers})")) == "errno 38", name
 
 
@@ -204,14 +219,23 @@ async def test_there_are_no_privileges_and_none_to_be_had(author: Author) -> Non
     worker = await author.start(TRY)
 
     status = value_of(await again(worker, "got = open('/proc/self/status').read()"))
-    for line in ("CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1",
-                 "Seccomp:\t2"):
+    for line in (
+        "CapEff:\t0000000000000000",
+        "CapPrm:\t0000000000000000",
+        "NoNewPrivs:\t1",
+        "Seccomp:\t2",
+    ):
         assert line in status
-    for attempt in ("os.setuid(0)", "os.setgid(0)", "os.chown('/tmp', 0, 0)",
-                    "os.mknod('/tmp/disk', 0o60600, os.makedev(8, 0))", "os.nice(-20)"):
-        assert value_of(await again(worker, attempt)).startswith(
-            ("PermissionError", "OSError")
-        ), attempt
+    for attempt in (
+        "os.setuid(0)",
+        "os.setgid(0)",
+        "os.chown('/tmp', 0, 0)",
+        "os.mknod('/tmp/disk', 0o60600, os.makedev(8, 0))",
+        "os.nice(-20)",
+    ):
+        assert value_of(await again(worker, attempt)).startswith(("PermissionError", "OSError")), (
+            attempt
+        )
 
 
 async def test_limits_cant_be_raised(author: Author) -> None:
@@ -298,9 +322,9 @@ GARBAGE: dict[str, Any] = {
     "a frame too long": "b'\\xff\\xff\\xff\\xff\\x00\\x02{}'",
     "a header that is no object": "b'\\x00\\x00\\x00\\x04\\x00\\x02[]'",
     "a header that is not JSON": "b'\\x00\\x00\\x00\\x04\\x00\\x02{{'",
-    "a kind that isn't": "frame(b'{\"kind\":\"boo\"}')",
-    "an answer to another run": "frame(b'{\"kind\":\"result\",\"id\":99,\"type\":\"text\"}')",
-    "lists where numbers belong": "frame(b'{\"kind\":[],\"id\":{}}')",
+    "a kind that isn't": 'frame(b\'{"kind":"boo"}\')',
+    "an answer to another run": 'frame(b\'{"kind":"result","id":99,"type":"text"}\')',
+    "lists where numbers belong": 'frame(b\'{"kind":[],"id":{}}\')',
 }
 
 

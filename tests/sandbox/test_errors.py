@@ -119,7 +119,9 @@ async def test_a_version_without_its_file_says_which(writer: Author) -> None:
 
 
 async def test_what_a_failed_load_printed_is_kept(writer: Author) -> None:
-    worker, failure = await writer.load(writer.write("print('reading weights')\nraise OSError('x')"))
+    worker, failure = await writer.load(
+        writer.write("print('reading weights')\nraise OSError('x')")
+    )
 
     assert failure is not None
     assert worker.load_output == "reading weights\n"

@@ -34,7 +34,9 @@ def test_a_machine_that_refuses_is_explained(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     refusing = tmp_path / "bwrap"
-    refusing.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n")
+    refusing.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2; exit 1\n"
+    )
     refusing.chmod(0o755)
     monkeypatch.setattr(launcher, "bubblewrap", lambda: str(refusing))
     monkeypatch.setattr(launcher, "entrance", lambda: Entrance.NAMESPACE)
@@ -42,9 +44,7 @@ def test_a_machine_that_refuses_is_explained(
     assert "No permissions to create new namespace" in check.problems()[0]
 
 
-def test_switches_that_are_off_are_named(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_switches_that_are_off_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     switch = tmp_path / "switch"
     switch.write_text("0\n")
     monkeypatch.setattr(check, "_SWITCHES", {str(switch): ("0", "kernel.some=1")})

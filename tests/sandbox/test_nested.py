@@ -115,6 +115,24 @@ async def test_one_run_makes_at_most_24_calls(writer: Author) -> None:
     assert value_of(await again(worker, 24, on_call=shout)) == 24
 
 
+async def test_a_run_that_asks_without_end_is_ended(writer: Author) -> None:
+    outcome = await writer.run(
+        """
+        import algorium
+        def apply(x):
+            while True:
+                try:
+                    algorium.call("ada/Shout", "x")
+                except algorium.CallError:
+                    pass
+        """,
+        calls_others=True,
+        on_call=shout,
+    )
+
+    assert failure_of(outcome).type == "SystemError"
+
+
 async def test_a_nested_call_has_its_own_deadline(writer: Author) -> None:
     async def never(reference: str, payload: Payload) -> Payload:
         await asyncio.Event().wait()

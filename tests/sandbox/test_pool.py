@@ -102,7 +102,9 @@ async def test_a_second_call_finds_the_worker_warm(make: Make, workers: list[Fak
     assert len(workers) == 1
 
 
-async def test_calls_at_once_get_workers_of_their_own(make: Make, workers: list[FakeWorker]) -> None:
+async def test_calls_at_once_get_workers_of_their_own(
+    make: Make, workers: list[FakeWorker]
+) -> None:
     pool = Pool(Bounds(slots=3, per_version=2), Limits(), make=make)
     calls = [ask(pool, version("a")) for _ in range(3)]
     await settle()
@@ -298,9 +300,7 @@ async def real() -> AsyncIterator[Pool]:
 
 
 async def test_sixty_versions_share_twenty_real_slots(real: Pool, writer: Author) -> None:
-    versions = [
-        writer.write(f"def apply(x): return [{n}, x]", memory_mib=64) for n in range(60)
-    ]
+    versions = [writer.write(f"def apply(x): return [{n}, x]", memory_mib=64) for n in range(60)]
 
     async def call(n: int) -> None:
         outcome = await real.run(versions[n], as_payload(n), timeout_s=60)
@@ -350,4 +350,6 @@ async def test_a_real_cancelled_call_ends_its_process(real: Pool, writer: Author
 
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert value_of(await real.run(writer.write("def apply(x): return x"), INPUT, timeout_s=20)) == 1
+    assert (
+        value_of(await real.run(writer.write("def apply(x): return x"), INPUT, timeout_s=20)) == 1
+    )

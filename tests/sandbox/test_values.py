@@ -40,9 +40,7 @@ async def test_a_call_without_input_gives_none(writer: Author) -> None:
 
 
 async def test_tuples_become_arrays_and_bytearrays_binary(writer: Author) -> None:
-    worker = await writer.start(
-        "def apply(x): return (1, (2,)) if x == 1 else bytearray(b'ab')"
-    )
+    worker = await writer.start("def apply(x): return (1, (2,)) if x == 1 else bytearray(b'ab')")
 
     assert value_of(await again(worker, 1)) == [1, [2]]
     assert value_of(await again(worker, 2)) == b"ab"
@@ -75,7 +73,9 @@ async def test_a_list_that_holds_itself_is_refused(writer: Author) -> None:
 def test_numpys_values_become_pythons() -> None:
     numpy = pytest.importorskip("numpy")
 
-    kind, data = values.to_payload({"a": numpy.arange(3), "b": numpy.float32(0.5), "c": numpy.int64(2)})
+    kind, data = values.to_payload(
+        {"a": numpy.arange(3), "b": numpy.float32(0.5), "c": numpy.int64(2)}
+    )
 
     assert (kind, data) == ("json", b'{"a":[0,1,2],"b":0.5,"c":2}')
 

@@ -3,6 +3,9 @@
 Standard library only.
 """
 
+# Without pathlib, which costs a sandbox some milliseconds at every start.
+# ruff: noqa: PTH113, PTH118
+
 import importlib
 import os
 import sys
@@ -31,7 +34,7 @@ _STACKTRACE_LIMIT = 20_000
 Apply = Callable[[Any], Any]
 
 
-class LoadFailed(Exception):  # noqa: N818
+class LoadFailed(Exception):
     """The version's code can't be served; the message says why."""
 
 
@@ -41,8 +44,9 @@ def load(root: str, name: str) -> Apply:
     Raises `LoadFailed`, or whatever the author's code raises.
     """
     if not os.path.isfile(os.path.join(root, "src", f"{name}.py")):
-        message = f"src/{name}.py is not there."
-        raise LoadFailed(message)
+        if os.access(root, os.R_OK | os.X_OK):
+            raise LoadFailed(f"src/{name}.py is not there.")
+        raise LoadFailed("The version's folder can't be read by the user that it runs as.")
     _show(root)
     module = importlib.import_module(f"src.{name}")
     from_adk = getattr(sys.modules.get("Algorithmia"), "registered", None)
@@ -56,7 +60,8 @@ def load(root: str, name: str) -> Apply:
     state = _run_load(loader) if callable(loader) else None
     if _positional(apply) >= 2:  # noqa: PLR2004 - the input and the state
         return lambda value: apply(value, state)
-    return apply
+    function: Apply = apply
+    return function
 
 
 def describe(error: BaseException, root: str) -> dict[str, str]:
@@ -96,8 +101,7 @@ class _Manifest:
     """What an ADK load step may ask for, where the version has no model manifest."""
 
     def get_model(self, name: str) -> str:
-        message = f"There is no model {name}: model manifests aren't supported. Keep it in the repository."
-        raise LoadFailed(message)
+        raise LoadFailed(f"There is no model {name}: manifests are not supported; keep it in git.")
 
 
 def _positional(function: Callable[..., Any]) -> int:

@@ -79,22 +79,19 @@ def _python() -> str:
 
 def _interpreters(environment: str) -> Iterator[tuple[str, str]]:
     """Yield the folders of the base interpreter, under each name that it may be called by."""
-    prefixes = {sys.base_prefix, str(Path(_python()).parent.parent)}
-    python = os.path.join(environment, "bin", "python")
-    if environment and os.path.islink(python):
-        target = os.path.join(os.path.dirname(python), os.readlink(python))
-        if os.path.isabs(os.readlink(python)):
-            prefixes.add(os.path.dirname(os.path.dirname(target)))
-        prefixes.add(os.path.dirname(os.path.dirname(os.path.realpath(python))))
+    prefixes = {Path(sys.base_prefix), Path(_python()).parent.parent}
+    python = Path(environment, "bin", "python")
+    if environment and python.is_symlink():
+        prefixes.add(python.resolve().parent.parent)
+        if (target := python.readlink()).is_absolute():
+            prefixes.add(target.parent.parent)
     for prefix in sorted(prefixes):
-        outside = os.path.realpath(prefix)
-        if outside not in _COVERED and _is_interpreter(outside):
-            yield prefix, outside
+        outside = prefix.resolve()
+        if str(outside) not in _COVERED and _is_interpreter(outside):
+            yield str(prefix), str(outside)
 
 
-def _is_interpreter(prefix: str) -> bool:
+def _is_interpreter(prefix: Path) -> bool:
     """Guard against an environment that points its `python` at some other folder of ours."""
-    return os.path.realpath(os.path.join(prefix, "bin")) in {
-        os.path.dirname(_python()),
-        os.path.dirname(os.path.realpath(sys.executable)),
-    }
+    known = {Path(_python()).parent, Path(os.path.realpath(sys.executable)).parent}
+    return (prefix / "bin").resolve() in known

@@ -3,6 +3,9 @@
 Started by the launcher as `python -I -S -B runner.py CONFIG`.
 """
 
+# Without pathlib, which costs a sandbox some milliseconds at every start.
+# ruff: noqa: PTH112
+
 import json
 import os
 import sys

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 
-class NotCarried(Exception):  # noqa: N818
+class NotCarried(Exception):
     """A value that no payload can carry; the message says which part of it."""
 
 

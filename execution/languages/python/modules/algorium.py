@@ -1,8 +1,8 @@
 """For algorithms: call other algorithms, as the person who called this one.
 
-    import algorium
+import algorium
 
-    greeting = algorium.call("alice/Hello/1.0.0", "Bob", timeout=10)
+greeting = algorium.call("alice/Hello/1.0.0", "Bob", timeout=10)
 """
 
 from collections.abc import Callable

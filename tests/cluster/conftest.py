@@ -1,0 +1,71 @@
+"""One Ray for all of these tests."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from execution import ray_cluster
+from execution.pool import Bounds
+from execution.ray_cluster import POOL, RayCluster
+from execution.ray_head import head_command
+
+GATEWAY = "http://127.0.0.1:9"
+BOUNDS = Bounds(slots=4)
+
+
+@dataclass
+class Installation:
+    """A home whose Ray head runs, which this process has joined, with the pool deployed."""
+
+    home: Path
+    head: psutil.Process
+    signals_kept: bool
+
+    def replicas(self) -> list[psutil.Process]:
+        """The replicas of its pool, and of no other installation's."""
+        return [
+            process
+            for process in self.head.children(recursive=True)
+            if f"ServeReplica:{POOL}:" in " ".join(process.cmdline())
+        ]
+
+
+def _handlers() -> list[object]:
+    return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Installation]:
+    """The installation of all of these tests."""
+    with tempfile.TemporaryDirectory(prefix="algorium-cluster-") as folder:
+        home = Path(folder)
+        before = dict(os.environ)
+        os.environ.pop("RAY_ADDRESS", None)
+        command, environment = head_command(home, cpus=2)
+        head = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+        )
+        try:
+            handlers = _handlers()
+            ray_cluster.connect(home)
+            ray_cluster.deploy_pools(gateway=GATEWAY, replicas=1, bounds=BOUNDS)
+            yield Installation(home, psutil.Process(head.pid), _handlers() == handlers)
+            ray_cluster.disconnect()
+        finally:
+            head.send_signal(signal.SIGTERM)
+            head.wait(30)
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@pytest.fixture
+async def cluster(installation: Installation) -> RayCluster:
+    """The cluster as a gateway has it."""
+    return RayCluster()
