@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from sqlalchemy import text
 
+from billing.figures import calls_by_algorithm
 from billing.ledger import Ledger
 from core import db
 from core.settings import Settings
@@ -49,7 +50,7 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
             keys=KeyCache(sessions),
         )
         running = [
-            asyncio.create_task(follow(sessions, state["index"])),
+            asyncio.create_task(follow(sessions, state["index"], calls_by_algorithm)),
             asyncio.create_task(_again(FLUSH_S, lambda: _flush_keys(state))),
         ]
         try:

@@ -2,6 +2,7 @@
 
 import uvicorn
 
+from core import log
 from core.settings import Settings
 from web.app import create_app
 from web.resources import opened
@@ -11,6 +12,7 @@ GRACE_S = 12
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; calls under way are ended and settled first."""
+    log.configure()
     app = create_app(settings, lambda: opened(settings))
     uvicorn.run(
         app,

@@ -13,6 +13,7 @@ import structlog
 
 from billing.ledger import release_expired
 from core import db
+from core import log as logs
 from core.accounts.service import sweep_sessions
 from core.db import Sessions
 from core.settings import Settings
@@ -30,6 +31,7 @@ DEPLOY_S = 15.0
 
 async def work(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
+    logs.configure()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
