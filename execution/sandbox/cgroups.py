@@ -143,7 +143,11 @@ def _unified(own: str) -> Parents | None:
     here = _ROOT / own.lstrip("/")
     for folder in (here, here.parent):
         with contextlib.suppress(OSError):
-            given = (folder / "cgroup.subtree_control").read_text().split()
+            control = folder / "cgroup.subtree_control"
+            if not {"memory", "pids"} <= set(control.read_text().split()):
+                # The kernel lets only the owner of a group without processes do this.
+                control.write_text("+memory +pids")
+            given = control.read_text().split()
             usable = _ROOT in (folder, *folder.parents) and {"memory", "pids"} <= set(given)
             if usable and _may_create(folder):
                 return Parents(folder, folder, folder, unified=True)

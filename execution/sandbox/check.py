@@ -42,7 +42,7 @@ def remarks() -> list[str]:
         found.append(
             "No control groups can be made here, so an algorithm's memory is watched every 50 ms"
             " instead of being held by the kernel; run as root, or under a systemd unit with"
-            " Delegate=yes, to change that."
+            " Delegate=yes and DelegateSubgroup=main, to change that."
         )
     if not seccomp.supported():
         found.append(f"There is no system call filter for {platform.machine()} processors.")

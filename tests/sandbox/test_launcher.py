@@ -1,6 +1,7 @@
 """How the sandbox is set up, and what stands in its way on a machine."""
 
 import platform
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,14 @@ def test_the_interpreter_is_never_the_environments_own(tmp_path: Path) -> None:
     assert not made.argv[0].startswith(str(tmp_path))
 
 
+def test_an_environment_is_found_at_the_path_it_was_made_at() -> None:
+    made = program(Artefact("v", "Probe", "/srv/source", "/srv/environments/e1"))
+    inside = program(Artefact("v", "Probe", "/srv/source", f"{sys.base_prefix}/e1"))
+
+    assert made.links == {"/srv/environments/e1": "/env"}
+    assert inside.links == {}
+
+
 def test_an_environment_cant_have_other_folders_shown(tmp_path: Path) -> None:
     state = tmp_path / "state" / "bin"
     state.mkdir(parents=True)
@@ -143,7 +152,7 @@ def test_groups_of_version_2_are_made_beside_ours(
 
     assert found is not None
     assert found.memory == slice_
-    (slice_ / "cgroup.subtree_control").write_text("pids\n")
+    monkeypatch.setattr(cgroups, "_may_create", lambda _: False)
     assert cgroups._unified("/system.slice/algorium.service") is None
 
 

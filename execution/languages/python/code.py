@@ -9,7 +9,6 @@ Standard library only.
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -121,6 +120,8 @@ def _positional(function: Callable[..., Any]) -> int:
 
 
 def _frames(error: BaseException, root: str) -> str:
+    import traceback  # noqa: PLC0415 - slow to import, and only failures need it
+
     frames = [
         traceback.FrameSummary(
             frame.filename[len(root) + 1 :], frame.lineno, frame.name, line=frame.line

@@ -15,6 +15,8 @@ SOURCE = "/algorithm"
 ENVIRONMENT = "/env"
 _RUNNER = "/runner"
 _HERE = Path(__file__).parent
+# Where no link can be made: filled at run time, or shown read-only.
+_TAKEN = ("/tmp", "/dev", "/proc", "/usr", "/etc", "/nix", _RUNNER)  # noqa: S108
 _COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
 
 
@@ -30,7 +32,7 @@ def program(artefact: Artefact) -> Program:
     if artefact.environment:
         folders[ENVIRONMENT] = os.path.realpath(artefact.environment)
         # Scripts in the environment name its interpreter by the path it was made at.
-        if not artefact.environment.startswith(("/tmp/", "/dev/", "/proc/", "/usr/")):  # noqa: S108
+        if not any(_below(artefact.environment, place) for place in (*_TAKEN, *folders)):
             links[artefact.environment] = ENVIRONMENT
     return Program(
         argv=(_python(), "-I", "-S", "-B", f"{_RUNNER}/execution/languages/python/runner.py"),
@@ -95,3 +97,7 @@ def _is_interpreter(prefix: Path) -> bool:
     """Guard against an environment that points its `python` at some other folder of ours."""
     known = {Path(_python()).parent, Path(os.path.realpath(sys.executable)).parent}
     return (prefix / "bin").resolve() in known
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")
