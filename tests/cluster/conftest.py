@@ -1,6 +1,7 @@
 """One Ray for all of these tests."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ import pytest
 from execution import ray_cluster
 from execution.pool import Bounds
 from execution.ray_cluster import POOL, RayCluster
-from execution.ray_head import head_command
+from execution.ray_head import head_command, temporary_folder
 
 GATEWAY = "http://127.0.0.1:9"
 BOUNDS = Bounds(slots=4)
@@ -61,6 +62,7 @@ def installation() -> Iterator[Installation]:
         finally:
             head.send_signal(signal.SIGTERM)
             head.wait(30)
+            shutil.rmtree(temporary_folder(home).parent, ignore_errors=True)
             os.environ.clear()
             os.environ.update(before)
 
