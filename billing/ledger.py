@@ -105,6 +105,8 @@ class Ledger:
             database=parts.path.lstrip("/"),
             min_size=1,
             max_size=size,
+            # Nothing that we run leaves a state behind, and a reset is a round trip for each.
+            reset=_keep,
         )
         return cls(pool)
 
@@ -135,6 +137,10 @@ class Ledger:
         )
         settled = {row[0] for row in rows}
         return [one.call.id in settled for one in settlements]
+
+
+async def _keep(_: object) -> None:
+    """Leave a connection as it is."""
 
 
 async def release_expired(session: AsyncSession) -> int:

@@ -21,23 +21,9 @@ def fastapi(port: int) -> None:
 
 def litserve(port: int) -> None:
     """LitServe, one worker."""
-    import litserve
+    from bench.overhead import lit
 
-    class Echo(litserve.LitAPI):
-        def setup(self, device: str) -> None:
-            pass
-
-        def decode_request(self, request: Any) -> Any:
-            return request
-
-        def predict(self, value: Any) -> Any:
-            return value
-
-        def encode_response(self, value: Any) -> Any:
-            return value
-
-    server = litserve.LitServer(Echo(api_path="/"), accelerator="cpu", workers_per_device=1)
-    server.run(port=port, log_level="error", generate_client_file=False, num_api_servers=1)
+    lit.run(port)
 
 
 def serve(port: int) -> None:

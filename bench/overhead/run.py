@@ -111,9 +111,11 @@ def main() -> None:
         raise SystemExit("wrk is missing. On Debian: apt-get install wrk")
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     results = {"Algorium": ours(seconds)}
+    print(results, flush=True)
     for name, shown in NAMES.items():
         with peer(name) as url:
             results[shown] = measure(url, seconds)
+        print(shown, results[shown], flush=True)
     text = (
         f"# Overhead\n\n{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}. {seconds} s each, one "
         "thread of wrk on the same machine. Algorium with key check, hold, sandbox and durable "
