@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select, update
 
-from billing.models import Call, Entry, EntryKind, Hold, Wallet, WalletKind
+from billing.models import CallState, Entry, EntryKind, Hold, Wallet, WalletKind
 from core.errors import BadInput, InsufficientCredits, NotFound
 
 
@@ -34,10 +34,30 @@ class HoldRequest:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The record of an ended call, and the wallet that its author's share goes to."""
+    """An ended call as it goes into the books: the columns of `call`, and who gets the share.
 
-    call: Call
-    earner_wallet_id: UUID
+    `earner` is the wallet of the algorithm's owner. Amounts are microcredits, times milliseconds.
+    """
+
+    id: UUID
+    account_id: UUID
+    algorithm_id: UUID
+    version_id: UUID
+    earner: UUID
+    state: CallState
+    created_at: datetime
+    parent_id: UUID | None = None
+    key_id: UUID | None = None
+    error_type: str = ""
+    error_message: str = ""
+    royalty: int = 0
+    compute: int = 0
+    author_share: int = 0
+    queued_ms: float = 0.0
+    started_ms: float = 0.0
+    loaded_ms: float = 0.0
+    ran_ms: float = 0.0
+    duration_ms: float = 0.0
 
 
 async def open_wallet(session: AsyncSession, account_id: UUID) -> Wallet:
@@ -131,12 +151,13 @@ class Ledger:
 
         Tells for each whether it was settled now. Settling twice is settling once.
         """
-        records = [{**one.call.model_dump(), "earner": one.earner_wallet_id} for one in settlements]
         rows = await self._pool.fetch(
-            "SELECT * FROM settle_calls($1::jsonb)", orjson.dumps(records, default=str).decode()
+            "SELECT * FROM settle_calls($1::jsonb)",
+            # What the driver gives as an id is of a class of its own, which is written by `str`.
+            orjson.dumps(settlements, default=str).decode(),
         )
         settled = {row[0] for row in rows}
-        return [one.call.id in settled for one in settlements]
+        return [one.id in settled for one in settlements]
 
 
 async def _keep(_: object) -> None:

@@ -14,7 +14,7 @@ from sqlmodel import select
 from billing import pricing
 from billing.groups import Group
 from billing.ledger import HoldRequest, Ledger, Settlement, refusal
-from billing.models import Call, CallState, Hold, Wallet
+from billing.models import CallState, Hold, Wallet
 from billing.pricing import FREE, Charge
 from catalog.names import Reference
 from core.accounts.actor import Actor
@@ -174,8 +174,8 @@ class Caller:
             else pricing.charge(royalty=runnable.royalty, ran_ms=outcome.ran_ms, limit=limit)
         )
         duration_ms = (time.perf_counter() - began) * 1000
-        record = _record(call_id, actor, runnable, outcome, cost, duration_ms)
-        if not await self._settlements.put(Settlement(record, runnable.earner_wallet_id)):
+        ended = _settlement(call_id, actor, runnable, outcome, cost, duration_ms)
+        if not await self._settlements.put(ended):
             cost = FREE
         return Answer(
             call_id=call_id,
@@ -192,22 +192,23 @@ class Caller:
         return TOKEN + str(self._signer.dumps(parts))
 
 
-def _record(
+def _settlement(
     call_id: UUID,
     actor: Actor,
     runnable: Runnable,
     outcome: Outcome,
     cost: Charge,
     duration_ms: float,
-) -> Call:
+) -> Settlement:
     failure = outcome.failure
-    return Call(
+    return Settlement(
         id=call_id,
         parent_id=actor.parent_id,
         account_id=runnable.payer_id,
         key_id=actor.key_id,
         algorithm_id=runnable.algorithm_id,
         version_id=runnable.version_id,
+        earner=runnable.earner_wallet_id,
         state=CallState.FAILED if failure else CallState.SUCCEEDED,
         error_type=failure.type[:40] if failure else "",
         error_message=_printable(failure.message) if failure else "",

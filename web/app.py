@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -43,22 +43,26 @@ def create_app(settings: Settings, opened: StateMaker) -> Starlette:
         async with opened() as state:
             yield state
 
-    routes: list[BaseRoute] = [
-        *catalog.routes,
-        *running.routes,
-        *docs.routes,
-        *health.routes,
-        *account.routes,
-        *auth.routes,
-        *api.routes,
-        Mount("/static", Files(directory=STATIC), name="static"),
-    ]
-    return Starlette(
-        routes=routes,
-        lifespan=lifespan,
-        middleware=[
-            Middleware(SecurityHeaders, settings=settings),
-            *auth.middleware(settings),
+    # Cookies and forms are no business of a program's: calls go past what guards those.
+    pages = Starlette(
+        routes=[
+            *catalog.routes,
+            *running.routes,
+            *docs.routes,
+            *account.routes,
+            *auth.routes,
         ],
+        middleware=auth.middleware(settings),
+        exception_handlers=dict(errors.handlers(settings)),
+    )
+    return Starlette(
+        routes=[
+            *api.routes,
+            *health.routes,
+            Mount("/static", Files(directory=STATIC), name="static"),
+            Mount("/", pages),
+        ],
+        lifespan=lifespan,
+        middleware=[Middleware(SecurityHeaders, settings=settings)],
         exception_handlers=dict(errors.handlers(settings)),
     )

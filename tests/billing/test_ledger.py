@@ -38,18 +38,18 @@ class Market:
 
     def settlement(self, call_id: UUID, cost: Charge, *, failed: bool = False) -> Settlement:
         """The end of one call."""
-        call = Call(
+        return Settlement(
             id=call_id,
             account_id=self.payer,
             algorithm_id=self.algorithm,
             version_id=self.version,
+            earner=self.earner_wallet,
             state=CallState.FAILED if failed else CallState.SUCCEEDED,
             royalty=cost.royalty,
             compute=cost.compute,
             author_share=cost.author_share,
             created_at=now(),
         )
-        return Settlement(call, self.earner_wallet)
 
     def request(self, amount: int, call_id: UUID | None = None) -> HoldRequest:
         """Ask for a hold."""
@@ -276,7 +276,7 @@ async def test_the_books_agree_after_any_sequence(
         balance, held_now, earned = await balances(sessions, market)
         assert balance == granted - spent
         assert 0 <= held_now <= balance
-        assert earned == sum(one.call.author_share for one in ended)
+        assert earned == sum(one.author_share for one in ended)
         async with sessions() as session:
             assert await ledger.differences(session) == []
 

@@ -8,8 +8,42 @@ MAX_CHARACTERS = 100_000
 MAX_KEYWORDS = 50
 MAX_WORDS = 4
 LANGUAGES = frozenset(
-    "ar bg br cz da de el en es et fa fi fr hi hr hu hy id it ja lt lv nl no pl pt ro ru sk sl sv "
-    "tr uk zh".split()
+    [
+        "ar",
+        "bg",
+        "br",
+        "cz",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "et",
+        "fa",
+        "fi",
+        "fr",
+        "hi",
+        "hr",
+        "hu",
+        "hy",
+        "id",
+        "it",
+        "ja",
+        "lt",
+        "lv",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sk",
+        "sl",
+        "sv",
+        "tr",
+        "uk",
+        "zh",
+    ]
 )
 
 
