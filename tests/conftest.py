@@ -1,6 +1,7 @@
 """The real parts that tests stand on: one PostgreSQL, migrated, emptied between tests."""
 
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ from tests.people import add_person
 from web.app import create_app
 from web.resources import opened
 from web.up import postgres
+
+# Started in the background, a run ignores Ctrl-C, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMPTY = """
 TRUNCATE account, algorithm, identity, key, session, version, rating, build, call, entry, hold,

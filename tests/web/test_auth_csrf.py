@@ -34,21 +34,21 @@ async def browser(site: Site) -> AsyncIterator[Browser]:
         yield opened
 
 
-def every_route(routes: Iterable[BaseRoute]) -> Iterator[Route]:
-    """The routes of an application and of those that it mounts, without its files."""
+def every_route(routes: Iterable[BaseRoute], prefix: str = "") -> Iterator[tuple[str, Route]]:
+    """The routes of an application and of those that it mounts, with their whole paths."""
     for route in routes:
         assert isinstance(route, Route | Mount)
         if isinstance(route, Route):
-            yield route
+            yield prefix + route.path, route
         else:
-            yield from every_route(route.routes)
+            yield from every_route(route.routes, prefix + route.path)
 
 
 def unsafe_routes(site: Site) -> list[tuple[str, str]]:
     """Every method and address of the application that changes something, but the API."""
     found = []
-    for route in every_route(site.app.routes):
-        path = re.sub(r"\{\w+:uuid\}", str(uuid4()), route.path)
+    for whole, route in every_route(site.app.routes):
+        path = re.sub(r"\{\w+:uuid\}", str(uuid4()), whole)
         path = re.sub(r"\{[^}]+\}", "x", path)
         found += [
             (method, path)

@@ -65,8 +65,4 @@ async def identify_program(request: Request[State]) -> Actor:
     return await actor_of_authorization(header, request.state["keys"])
 
 
-# Some clients add a slash to the address they are given, and get two.
-routes = [
-    Route("/v1/algo/{reference:path}", call, methods=["POST"], name="call"),
-    Route("//v1/algo/{reference:path}", call, methods=["POST"]),
-]
+routes = [Route("/algo/{reference:path}", call, methods=["POST"], name="call")]
