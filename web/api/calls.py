@@ -1,5 +1,6 @@
 """`POST /v1/algo/{owner}/{name}[/{version}]`: a call."""
 
+from http import HTTPStatus
 from urllib.parse import unquote
 
 import structlog
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 class UnexpectedError(MarketError):
     """A bug of ours. The words promise what a caller needs to know."""
 
-    status = MarketError.status.INTERNAL_SERVER_ERROR
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
     code = "internal"
     error_type = "SystemError"
 
