@@ -2,19 +2,22 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import asyncpg
 import structlog
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 
 from billing import pricing
 from billing.groups import Group
 from billing.ledger import HoldRequest, Ledger, Settlement, refusal
-from billing.models import CallState, Hold, Wallet
+from billing.models import Call, CallState, Hold, Wallet
 from billing.pricing import FREE, Charge
 from catalog.names import Reference
 from core.accounts.actor import Actor
@@ -35,6 +38,8 @@ DEEPEST = 5
 HOLD_GRACE = timedelta(seconds=60)
 TOKEN = "call."  # noqa: S105 - a mark, no secret
 MESSAGE_LENGTH = 500
+# How long after each failed try the next one comes: about as long as a database's restart.
+SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,7 @@ class Caller:
         )
         duration_ms = (time.perf_counter() - began) * 1000
         ended = _settlement(call_id, actor, runnable, outcome, cost, duration_ms)
-        if not await self._settlements.put(ended):
+        if not await self._settle(ended):
             cost = FREE
         return Answer(
             call_id=call_id,
@@ -185,6 +190,21 @@ class Caller:
             duration_ms=duration_ms,
             stdout=outcome.stdout if options.wants_stdout and runnable.owned else None,
         )
+
+    async def _settle(self, ended: Settlement) -> bool:
+        """Settle, through a restart of the database where need be; tells whether it is charged."""
+        for pause_s in SETTLE_PAUSES_S:
+            try:
+                return await self._settlements.put(ended)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                log.exception("a settlement is tried again", call=str(ended.id))
+                await asyncio.sleep(pause_s)
+            # It may have been written though its confirmation was lost.
+            with suppress(OSError, SQLAlchemyError):
+                async with self._sessions() as session:
+                    if await session.get(Call, ended.id) is not None:
+                        return True
+        return await self._settlements.put(ended)
 
     def _token(self, call_id: UUID, actor: Actor) -> str:
         key = str(actor.key_id) if actor.key_id else None

@@ -89,7 +89,7 @@ async def market(
     payer = await add_person(sessions, "payer")
     cluster = LocalCluster()
     caller = Caller(sessions, money, cluster, home=tmp_path, secret="a secret of tests")
-    yield Market(sessions, tmp_path, bare_environment, cluster, caller, author, payer)
+    yield Market(sessions, money, tmp_path, bare_environment, cluster, caller, author, payer)
     await caller.drain()
     await cluster.pool.close()
 

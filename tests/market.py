@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from billing.ledger import Ledger
 from catalog.models import Algorithm, Version
 from catalog.names import Reference
 from core.accounts.actor import Actor
@@ -49,6 +50,7 @@ class Market:
     """An author with algorithms, a payer, and the way to call."""
 
     sessions: Sessions
+    money: Ledger
     home: Path
     environment: str
     cluster: LocalCluster

@@ -1,11 +1,14 @@
 """A call: held, run in a sandbox, settled. What goes wrong is free and harms no next call."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from sqlmodel import select
 
 from billing import ledger
+from billing.groups import Group
+from billing.ledger import Ledger, Settlement
 from billing.models import Call, CallState, Hold
 from billing.pricing import COMPUTE_RATE, CREDIT
 from catalog.models import Visibility
@@ -263,3 +266,30 @@ async def test_a_bug_of_ours_gives_back_what_was_held(market: Market) -> None:
     assert answer.outcome.failure is not None
     assert answer.outcome.failure.type == "SystemError"
     assert await balance(market) == before
+
+
+@pytest.mark.parametrize("written", [False, True], ids=["lost before", "lost after"])
+async def test_a_settlement_that_the_database_interrupts_is_charged_once(
+    market: Market, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    await market.publish("Echo", ECHO, royalty=10)
+    before, _ = await balance(market)
+    settle = Ledger.settle
+    tries = 0
+
+    async def interrupted(self: Ledger, ended: Sequence[Settlement]) -> list[bool]:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            return await settle(self, ended)
+        if written:
+            await settle(self, ended)
+        raise ConnectionResetError("the database restarts")
+
+    monkeypatch.setattr(Ledger, "settle", interrupted)
+    market.caller._settlements = Group(market.money.settle)
+    answer = await market.call("author/Echo")
+    assert answer.charge.royalty == 10
+    assert await balance(market) == (before - answer.charge.total, 0)
+    async with market.sessions() as session:
+        assert await ledger.differences(session) == []

@@ -129,8 +129,8 @@ async def test_the_secret_goes_where_the_issuer_wants_it(
     odd: Odd,
     secret: str,
     methods: list[str] | None,
-    in_header: bool,  # noqa: FBT001
-    in_body: bool,  # noqa: FBT001
+    in_header: bool,
+    in_body: bool,
 ) -> None:
     discover(odd, token_endpoint_auth_methods_supported=methods)
     async with at(sessions, tmp_path, Issuer(odd.address, "algorium", secret, "Odd")) as browser:

@@ -38,7 +38,10 @@ async def call(request: Request[State]) -> Response:
     except Exception:
         log.exception("a call failed inside the platform", path=request.url.path)
         return refusal_of(
-            UnexpectedError("The platform failed on this call. Nothing was charged. Try again."),
+            UnexpectedError(
+                "The platform could not finish this call. It was charged only if your usage "
+                "lists it. Try again."
+            ),
             output,
         )
 
