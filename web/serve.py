@@ -5,6 +5,7 @@ import uvicorn
 from core import log
 from core.settings import Settings
 from web.app import create_app
+from web.bounded import BoundedProtocol
 from web.resources import opened
 
 GRACE_S = 12
@@ -19,7 +20,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         access_log=False,
         log_level="warning",
         server_header=False,
