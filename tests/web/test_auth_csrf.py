@@ -129,6 +129,31 @@ async def test_a_form_without_end_is_refused(browser: Browser) -> None:
     assert answer.status_code == 413
 
 
+@pytest.mark.parametrize("signed_in", [False, True], ids=["a visitor", "a member"])
+async def test_nobody_can_upload_without_end(site: Site, browser: Browser, signed_in: bool) -> None:
+    taken = 0
+
+    async def endless(token: str) -> AsyncIterator[bytes]:
+        nonlocal taken
+        yield b'--X\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n'
+        yield token.encode() + b"\r\n--X\r\n"
+        yield b'Content-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        while taken < 40 * 2**20:
+            taken += 2**20
+            yield bytes(2**20)
+
+    async with site.browser() as visitor:
+        sender, path = (browser, "/account/keys") if signed_in else (visitor, "/sign_in")
+        token = token_on(await sender.get(path))
+        answer = await sender.client.post(
+            path,
+            content=endless(token),
+            headers={"Content-Type": "multipart/form-data; boundary=X", "X-CSRF-Token": token},
+        )
+    assert answer.status_code == 413
+    assert taken < 15 * 2**20
+
+
 async def test_a_token_belongs_to_one_session(site: Site, browser: Browser) -> None:
     await add_person(site.sessions, "mallory")
     async with site.browser() as other:

@@ -30,6 +30,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _SCOPE = "algorium.csrf"
 _FORM_LIMIT = 1024 * 1024
+# The largest input of a run with the rest of its form. Whoever reads a form keeps its files.
+_BODY_LIMIT = 11 * 1024 * 1024
 # How far into an upload the field may stand.
 _HEAD_LIMIT = 64 * 1024
 _STALE = "This form is out of date, so nothing was changed. Reload the page and send it again."
@@ -139,19 +141,22 @@ class _Binding:
 
 
 class _Replayed:
-    """A request's body, read in part by the guard and then given whole to whoever asks."""
+    """A request's body, read in part by the guard and then given whole to whoever asks.
+
+    Raises TooLarge where it goes on beyond what any form can hold.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._waiting: list[Message] = []
-        self._is_read = False
+        self._size = 0
 
     async def read(self, until: int) -> tuple[bytes, bool]:
         """Read up to about `until` bytes; says also whether that was all."""
         parts: list[bytes] = []
         size, more = 0, True
         while more and size <= until:
-            message = await self._receive()
+            message = await self._next()
             self._waiting.append(message)
             part = message.get("body", b"")
             more = message["type"] == "http.request" and message.get("more_body", False)
@@ -160,7 +165,14 @@ class _Replayed:
         return b"".join(parts), not more
 
     async def __call__(self) -> Message:
-        return self._waiting.pop(0) if self._waiting else await self._receive()
+        return self._waiting.pop(0) if self._waiting else await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._size += len(message.get("body", b""))
+        if self._size > _BODY_LIMIT:
+            raise TooLarge("This is more than a form of this site can hold.")
+        return message
 
 
 async def _token_of(scope: Scope, body: _Replayed) -> str:
