@@ -12,12 +12,15 @@ from core.accounts.actor import Actor
 
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Select what the actor may see and call: what is public and live, and all of their own."""
+    """Select what the actor may see and call: what is public and live, and all of their own.
+
+    Code of a stranger that an account has called doesn't see what is private to the account.
+    """
     public = and_(
         col(Algorithm.visibility) == Visibility.PUBLIC,
         col(Algorithm.live_version_id).is_not(None),
     )
-    if actor.account_id is None:
+    if actor.account_id is None or actor.public_only:
         return public
     return or_(public, col(Algorithm.owner_id) == actor.account_id)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlalchemy import select as columns
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 from sqlmodel import col, func, select
 
 from catalog.access import listed, visible_to
@@ -102,13 +103,29 @@ class Listing:
         return f"{self.owner}/{self.algorithm.name}"
 
 
+# What a version may have megabytes of.
+_LARGE = ("readme", "sample_input", "sample_output")
+
+
+def lightly() -> list[Any]:
+    """Give the options that read versions without what is large in them."""
+    return [
+        defer(col(Version.readme), raiseload=True),  # type: ignore[arg-type]
+        defer(col(Version.sample_input), raiseload=True),  # type: ignore[arg-type]
+        defer(col(Version.sample_output), raiseload=True),  # type: ignore[arg-type]
+    ]
+
+
 async def listing(
     session: AsyncSession, actor: Actor, owner: str, name: str, selector: Selector
 ) -> Listing:
     """Find an algorithm for its page, with its versions, the newest first.
 
-    Versions that aren't live are the owner's alone to see. Raises NotFound.
+    Versions that aren't live are the owner's alone to see. Raises NotFound. Samples and READMEs
+    are read of the version that was asked for alone: all of them together may be very large.
     """
+    if "\0" in owner + name:  # which the database refuses to look for
+        raise NotFound("There is no algorithm of that name.")
     row = (
         await session.execute(
             select(Algorithm, Account.name)
@@ -126,6 +143,7 @@ async def listing(
     statement = (
         select(Version)
         .where(Version.algorithm_id == algorithm.id)
+        .options(*lightly())
         .order_by(
             col(Version.major).desc(), col(Version.minor).desc(), col(Version.revision).desc()
         )
@@ -137,6 +155,8 @@ async def listing(
     if version is None and (selector.parts or not actor.owns(algorithm.owner_id)):
         wanted = ".".join(str(part) for part in selector.parts)
         raise NotFound(f"{owner_name}/{algorithm.name} has no version {wanted}.")
+    if version is not None:
+        await session.refresh(version, _LARGE)
     return Listing(algorithm, owner_name, versions, version)
 
 

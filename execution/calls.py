@@ -113,7 +113,7 @@ class Caller:
     async def actor_of_token(self, token: str) -> Actor:
         """Tell for whom a running algorithm calls another. Raises BadKey once it has ended."""
         try:
-            account_id, key_id, parent_id, depth = self._signer.loads(
+            account_id, key_id, parent_id, depth, public_only = self._signer.loads(
                 token.removeprefix(TOKEN), max_age=int(LONGEST_TIMEOUT_S)
             )
         except (BadSignature, ValueError, TypeError) as error:
@@ -123,6 +123,7 @@ class Caller:
             key_id=UUID(key_id) if key_id else None,
             parent_id=UUID(parent_id),
             depth=depth,
+            public_only=public_only,
         )
         async with self._sessions() as session:
             if await session.get(Hold, actor.parent_id) is None:
@@ -167,7 +168,9 @@ class Caller:
                 call_id=str(call_id),
                 timeout_s=options.timeout_s,
                 wants_stdout=options.wants_stdout and runnable.owned,
-                token=self._token(call_id, actor) if runnable.artefact.calls_others else "",
+                token=self._token(call_id, actor, runnable)
+                if runnable.artefact.calls_others
+                else "",
             )
         except Exception:
             # A bug of ours: what was held must come back at once all the same.
@@ -206,9 +209,10 @@ class Caller:
                         return True
         return await self._settlements.put(ended)
 
-    def _token(self, call_id: UUID, actor: Actor) -> str:
+    def _token(self, call_id: UUID, actor: Actor, runnable: Runnable) -> str:
         key = str(actor.key_id) if actor.key_id else None
-        parts = [str(actor.account_id), key, str(call_id), actor.depth + 1]
+        public_only = actor.public_only or not runnable.owned
+        parts = [str(actor.account_id), key, str(call_id), actor.depth + 1, public_only]
         return TOKEN + str(self._signer.dumps(parts))
 
 

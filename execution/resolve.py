@@ -18,6 +18,7 @@ from billing.models import Wallet
 from catalog.access import visible_to
 from catalog.models import Algorithm, Version, VersionState
 from catalog.names import Reference, newest
+from catalog.queries import lightly
 from core.accounts.actor import Actor
 from core.accounts.models import Account
 from core.db import Sessions
@@ -53,13 +54,15 @@ class Resolver:
         self._sessions = sessions
         self._home = home
         self._clock = clock
-        self._known: OrderedDict[tuple[UUID, Reference], tuple[float, Runnable]] = OrderedDict()
+        self._known: OrderedDict[tuple[UUID, bool, Reference], tuple[float, Runnable]] = (
+            OrderedDict()
+        )
 
     async def resolve(self, actor: Actor, reference: Reference) -> Runnable:
         """Find the version that `reference` selects. Raises NotFound, also for what is hidden."""
-        if actor.account_id is None:
+        if actor.account_id is None or "\0" in reference.owner + reference.name:
             raise NotFound(_absent(reference))
-        key = (actor.account_id, reference)
+        key = (actor.account_id, actor.public_only, reference)
         known = self._known.get(key)
         if known is not None and self._clock() - known[0] < REMEMBERED_S:
             return known[1]
@@ -85,6 +88,7 @@ class Resolver:
                 Version.state == VersionState.LIVE,
                 visible_to(actor),
             )
+            .options(*lightly())
         )
         versions = {
             (version.major, version.minor, version.revision): (algorithm, version)

@@ -10,6 +10,8 @@ class Actor:
 
     `key_id` is set where a program asks with a key. `parent_id` and `depth` are set where a
     running call asks for another one; `account_id` is then whoever pays for the outer call.
+    `public_only` is set where that call runs a stranger's code: it spends the account's credit,
+    but what is private to the account is not its to see.
     """
 
     account_id: UUID | None = None
@@ -18,6 +20,7 @@ class Actor:
     key_id: UUID | None = None
     parent_id: UUID | None = None
     depth: int = 0
+    public_only: bool = False
 
     @property
     def is_visitor(self) -> bool:

@@ -15,7 +15,9 @@ from core.errors import NotFound
 
 async def account_named(session: AsyncSession, name: str) -> Account:
     """Find an account by its name in any case. Raises NotFound."""
-    account = await session.scalar(select(Account).where(Account.name_key == name.lower()))
+    account = None
+    if "\0" not in name:  # which the database refuses to look for
+        account = await session.scalar(select(Account).where(Account.name_key == name.lower()))
     if account is None:
         raise NotFound(f"There is no account named {name!r}.")
     return account

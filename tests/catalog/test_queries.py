@@ -25,6 +25,19 @@ async def test_names_are_found_in_any_case(sessions: Sessions, author: Account) 
     assert found.full_name == "Author/Shout"
 
 
+async def test_what_is_large_is_read_of_one_version_alone(
+    sessions: Sessions, author: Account
+) -> None:
+    for number in ((1, 0, 0), (2, 0, 0)):
+        await add_algorithm(sessions, author.id, number=number, sample_input=b"x" * 100_000)
+    async with sessions() as session:
+        found = await queries.listing(session, VISITOR, "author", "Shout", Selector.parse("1"))
+
+    assert found.version is not None
+    large = {"readme", "sample_input", "sample_output"}
+    assert [large & vars(one).keys() for one in found.versions] == [set(), large]
+
+
 async def test_a_selector_picks_among_live_versions(sessions: Sessions, author: Account) -> None:
     for number in ((1, 0, 0), (1, 2, 0), (2, 0, 0)):
         await add_algorithm(sessions, author.id, number=number)

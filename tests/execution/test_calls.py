@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select, update
 
 from billing import ledger
 from billing.groups import Group
 from billing.ledger import Ledger, Settlement
 from billing.models import Call, CallState, Hold
 from billing.pricing import COMPUTE_RATE, CREDIT
-from catalog.models import Visibility
+from catalog.models import Algorithm, Visibility
 from core.accounts.actor import VISITOR, Actor
 from core.errors import BadInput, BadKey, InsufficientCredits, NotFound, SignInNeeded
+from execution.outcome import Payload
 from tests.market import Market, actor_of
 from tests.people import add_person
 
@@ -246,6 +247,44 @@ async def test_a_nested_call_is_for_as_long_as_its_parent_runs(market: Market) -
         await market.caller.actor_of_token(tokens[0])
     with pytest.raises(BadKey):
         await market.caller.actor_of_token("call.made.up")
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["a stranger's", "the caller's own"])
+async def test_code_of_a_stranger_cant_reach_what_is_private_to_its_caller(
+    market: Market, own: bool
+) -> None:
+    owner = market.payer if own else market.author
+    await add_person(market.sessions, "third")
+    await market.publish("Outer", ECHO, calls_others=True)
+    await market.publish("Secret", ECHO)
+    async with market.sessions.begin() as session:
+        for name, to, visibility in (
+            ("Outer", owner, Visibility.PUBLIC),
+            ("Secret", market.payer, Visibility.PRIVATE),
+        ):
+            await session.execute(
+                update(Algorithm)
+                .where(col(Algorithm.name) == name)
+                .values(owner_id=to.id, visibility=visibility)
+            )
+    # The caller's own look-up, which must not be remembered for the stranger's code.
+    await market.call("payer/Secret")
+    answers: list[object] = []
+    run = market.cluster.invoke
+
+    async def invoke(*args: object, token: str, **more: object) -> object:
+        if token:
+            actor = await market.caller.actor_of_token(token)
+            try:
+                answers.append((await market.call("payer/Secret", actor=actor)).outcome.result)
+            except NotFound as refusal:
+                answers.append(refusal)
+        return await run(*args, token=token, **more)  # type: ignore[arg-type]
+
+    market.cluster.invoke = invoke  # type: ignore[method-assign, assignment]
+    await market.call(f"{owner.name}/Outer")
+    (answer,) = answers
+    assert isinstance(answer, Payload if own else NotFound)
 
 
 async def test_algorithms_call_each_other_only_so_deep(market: Market) -> None:
