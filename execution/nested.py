@@ -7,6 +7,8 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from catalog.names import Reference
+from core.errors import NotFound
 from execution.outcome import ContentType, Failure, Payload
 
 _TYPES = {
@@ -31,6 +33,11 @@ class Gateway:
         """Call "owner/name" or "owner/name/version"; never raises for what comes of it."""
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+        try:
+            # No dots that would lead to another address of the gateway.
+            Reference.parse(reference)
+        except NotFound as refusal:
+            return Failure(refusal.error_type, refusal.message)
         path = "/".join(quote(part, safe="@.*") for part in reference.strip("/").split("/"))
         data = b"null" if payload.content_type is ContentType.VOID else payload.data
         try:
@@ -59,7 +66,9 @@ def _read(envelope: Any) -> Payload | Failure:  # noqa: ANN401 - what JSON holds
     if isinstance(error, dict):
         kind = str(error.get("error_type") or "AlgorithmError")
         return Failure(kind, str(error.get("message", "")), str(error.get("stacktrace") or ""))
-    metadata, result = envelope.get("metadata") or {}, envelope.get("result")
+    if "result" not in envelope:
+        return Failure("SystemError", "The answer could not be read.")
+    metadata, result = envelope.get("metadata") or {}, envelope["result"]
     match metadata.get("content_type") if isinstance(metadata, dict) else None, result:
         case "binary", str():
             return Payload(ContentType.BINARY, b64decode(result, validate=True))

@@ -54,6 +54,9 @@ def read_project(folder: Path) -> Project:
         raise BuildFailed(f"algorium.toml: {error.message}") from error
     except UnicodeDecodeError as error:
         raise BuildFailed(f"A text file of the project is not in UTF-8: {error.reason}.") from error
+    except (ValueError, RecursionError) as error:
+        # Numbers of thousands of digits, brackets in brackets without end.
+        raise BuildFailed(f"The project can't be read: {str(error)[:200]}.") from error
 
 
 def copy_project(project: Project, into: Path) -> None:
@@ -81,6 +84,7 @@ def files_of(folder: Path) -> Iterator[Path]:
 
 
 def _read(folder: Path) -> Project:
+    _check_files(folder)
     settings = _settings(folder)
     about = _table(settings, "algorithm")
     version = _table(settings, "version")
@@ -114,6 +118,20 @@ def _read(folder: Path) -> Project:
         _with_sample(folder, draft, settings.get("sample", {})),
         requirements.read_text() if requirements.is_file() else "",
     )
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse what can't be read whole, and links, which would show a file from elsewhere."""
+    for name in ("algorium.toml", "algorithmia.conf", "README.md", "requirements.txt", "src"):
+        if (folder / name).is_symlink():
+            raise BuildFailed(f"{name} is a link. Put the file itself into the project.")
+    count = size = 0
+    for path in files_of(folder):
+        count, size = count + 1, size + path.stat().st_size
+        if count > MOST_FILES or size > MOST_BYTES:
+            raise BuildFailed(
+                f"The project has more than {MOST_FILES:,} files or {MOST_BYTES // 2**20} MiB."
+            )
 
 
 def _settings(folder: Path) -> dict[str, Any]:
@@ -216,16 +234,10 @@ def _with_sample(folder: Path, draft: Draft, sample: Any) -> Draft:  # noqa: ANN
 
 
 def _digest(folder: Path) -> str:
-    """Hash names and contents; refuses what is too much to be the source of one function."""
+    """Hash names and contents."""
     hashed = hashlib.sha256()
-    count = size = 0
     for path in files_of(folder):
         data = path.read_bytes()
-        count, size = count + 1, size + len(data)
-        if count > MOST_FILES or size > MOST_BYTES:
-            raise BuildFailed(
-                f"The project has more than {MOST_FILES:,} files or {MOST_BYTES // 2**20} MiB."
-            )
         name = path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape")
         hashed.update(b"%d:%b%d:" % (len(name), name, len(data)))
         hashed.update(data)

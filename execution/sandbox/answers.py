@@ -40,7 +40,7 @@ async def payload_of(
     else:
         valid = _is(kind, body)
     if not valid:
-        return None, Failure("ParsingError", f"The result is not valid as {kind}.")
+        return None, Failure("ParsingError", f"The result is not valid as {kind[:20]}.")
     return Payload(ContentType(kind), body), None
 
 

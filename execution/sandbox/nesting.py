@@ -45,7 +45,7 @@ class NestedCalls:
         reply: dict[str, Any] = {"kind": "answer", "id": header.get("id")}
         if isinstance(answer, Failure):
             reply["error"] = answer.type
-            answer = Payload(ContentType.TEXT, answer.message.encode())
+            answer = Payload(ContentType.TEXT, answer.message.encode("utf-8", "replace"))
         else:
             reply["type"] = answer.content_type.value
         self._reply(wire.encode(reply, answer.data))
@@ -57,10 +57,12 @@ class NestedCalls:
         if left < 0:
             message = f"One run may make at most {NESTED_CALLS_LIMIT} calls to others."
             return Failure("UnsupportedError", message)
-        timeout_s = header.get("timeout")
+        timeout_s = None
         try:
+            if (wanted := header.get("timeout")) is not None:
+                timeout_s = float(wanted)
             payload = Payload(ContentType(str(header.get("type"))), body)
-            async with asyncio.timeout(float(timeout_s) if timeout_s is not None else None):
+            async with asyncio.timeout(timeout_s):
                 return await self._on_call(str(header.get("ref")), payload)
         except TimeoutError:
             return Failure("TimeoutError", f"The call did not finish within {timeout_s:g} s.")

@@ -153,3 +153,33 @@ def test_every_starter_algorithm_is_in_order() -> None:
     assert {
         "Sentiment", "LanguageDetection", "FileType", "OCR", "FaceDetection", "Barcode"
     } <= names  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[algorithm]\nx = " + "9" * 5000, "x = " + "[" * 5000 + "]" * 5000],
+    ids=["digits", "brackets"],
+)
+def test_numbers_and_brackets_without_end_are_refused_in_words(folder: Path, text: str) -> None:
+    (folder / "algorium.toml").write_text(text)
+    with pytest.raises(BuildFailed, match="can't be read"):
+        read_project(folder)
+
+
+@pytest.mark.parametrize("name", ["README.md", "requirements.txt", "algorium.toml", "src"])
+def test_a_link_shows_no_file_from_elsewhere(folder: Path, tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret"
+    if (folder / name).exists():
+        (folder / name).rename(secret)
+    else:
+        secret.write_text("numpy")
+    (folder / name).symlink_to(secret)
+    with pytest.raises(BuildFailed, match="is a link"):
+        read_project(folder)
+
+
+def test_a_huge_file_is_refused_before_it_is_read(folder: Path) -> None:
+    with (folder / "README.md").open("r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(BuildFailed, match="MiB"):
+        read_project(folder)

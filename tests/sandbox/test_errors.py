@@ -32,6 +32,12 @@ async def test_the_contracts_error_types_are_kept_by_name(writer: Author, name: 
     assert (failure.type, failure.message) == (name, "no")
 
 
+async def test_words_that_are_no_unicode_are_told_as_far_as_they_are(writer: Author) -> None:
+    failure = failure_of(await writer.run("def apply(x): raise ValueError('half \\ud800')"))
+
+    assert (failure.type, failure.message) == ("AlgorithmError", "half ?")
+
+
 async def test_an_author_cannot_claim_the_platforms_error_types(writer: Author) -> None:
     failure = failure_of(
         await writer.run(

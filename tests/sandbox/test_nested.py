@@ -209,11 +209,30 @@ async def test_the_gateways_refusals_keep_their_type() -> None:
 
 async def test_a_reference_cant_leave_the_gateways_path() -> None:
     seen: list[httpx.Request] = []
+    asked = gateway({"result": 1}, seen)
 
-    await gateway({"result": 1}, seen).call("../admin?x#y", Payload(ContentType.VOID, b""), "t")
+    for reference in (
+        "../admin?x#y",
+        "a/../../x",
+        "a/B/../..",
+        "",
+        "a",
+        "a/B/1.0.0/d",
+        "a/B\ud800",
+    ):
+        got = await asked.call(reference, Payload(ContentType.VOID, b""), "t")
+        assert isinstance(got, Failure)
+        assert got.type == "EntityNotFoundError"
 
-    assert seen[0].url.raw_path.startswith(b"/v1/")
-    assert b"?" not in seen[0].url.raw_path
+    assert seen == []
+
+
+async def test_an_answer_without_a_result_is_no_result() -> None:
+    got = await gateway({"title": "Nothing here"}, []).call(
+        "a/B", Payload(ContentType.VOID, b""), "t"
+    )
+
+    assert got == Failure("SystemError", "The answer could not be read.")
 
 
 async def test_an_unreachable_gateway_is_a_failure_like_any() -> None:

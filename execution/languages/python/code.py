@@ -71,8 +71,8 @@ def describe(error: BaseException, root: str) -> dict[str, str]:
         message = "The algorithm ran out of memory."
     return {
         "type": kind if kind in TYPES else "AlgorithmError",
-        "message": message[:_MESSAGE_LIMIT],
-        "stacktrace": _frames(error, root)[-_STACKTRACE_LIMIT:],
+        "message": _written(message[:_MESSAGE_LIMIT]),
+        "stacktrace": _written(_frames(error, root)[-_STACKTRACE_LIMIT:]),
     }
 
 
@@ -83,7 +83,12 @@ def load_reason(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error}. Is it missing from requirements.txt?"
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return text[:_MESSAGE_LIMIT]
+    return _written(text[:_MESSAGE_LIMIT])
+
+
+def _written(text: str) -> str:
+    """Return what can be written of a text: half of a surrogate pair can't."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _show(root: str) -> None:
