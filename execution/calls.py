@@ -3,7 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -176,6 +176,9 @@ class Caller:
             # A bug of ours: what was held must come back at once all the same.
             log.exception("a run failed inside the platform", call=str(call_id))
             outcome = Outcome(None, Failure("SystemError", "The platform failed. Try again."))
+        if outcome.failure is not None and not runnable.owned:
+            # The trace quotes lines of the source, which is its author's alone to read.
+            outcome = replace(outcome, failure=replace(outcome.failure, stacktrace=""))
         cost = (
             FREE
             if outcome.failure is not None

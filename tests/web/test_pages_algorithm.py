@@ -11,7 +11,7 @@ from billing.pricing import CREDIT, SIGN_UP_GRANT
 from catalog.models import Visibility
 from core.accounts.models import Account
 from core.db import Sessions
-from execution.outcome import ContentType, Outcome, Payload
+from execution.outcome import ContentType, Failure, Outcome, Payload
 from tests.people import add_algorithm, add_person
 from tests.web.public import PNG, Public, form_token
 
@@ -222,6 +222,37 @@ async def test_a_picture_goes_in_and_comes_out(
     assert 'src="data:image/png;base64,' in by_sample.text
     assert own.status_code == 200
     assert public.cluster.sent == [sample, Payload(ContentType.BINARY, b"bytes")]
+
+
+@pytest.mark.usefixtures("reader")
+async def test_a_callers_page_shows_no_line_of_the_source(
+    public: Public, client: httpx.AsyncClient, author: Account
+) -> None:
+    await public.publish(author.id, "Shout")
+    trace = 'File "src/Shout.py", line 1\n    the_authors_secret()'
+    public.cluster.outcome = Outcome(None, Failure("AlgorithmError", "no", trace))
+
+    page = await send(client, SHOUT, "run", version="1.0.0", kind="json", input="1")
+    assert "AlgorithmError" in page.text
+    assert "the_authors_secret" not in page.text
+
+    await public.sign_in(client, author.id)
+    page = await send(client, SHOUT, "run", version="1.0.0", kind="json", input="1")
+    assert "the_authors_secret" in page.text
+
+
+@pytest.mark.usefixtures("reader")
+async def test_what_is_nested_too_deeply_to_be_laid_out_is_shown_as_it_is(
+    public: Public, client: httpx.AsyncClient, author: Account
+) -> None:
+    deep = Payload(ContentType.JSON, b"[" * 300 + b"]" * 300)
+    await public.publish(author.id, "Shout", sample=deep, output=deep)
+    public.cluster.outcome = Outcome(deep, None, ran_ms=1)
+
+    assert (await client.get(SHOUT)).status_code == 200
+    page = await send(client, SHOUT, "run", version="1.0.0", kind="json", input="1")
+    assert page.status_code == 200
+    assert "[" * 300 in page.text
 
 
 async def test_a_sample_never_becomes_a_page(

@@ -68,7 +68,8 @@ class Shown:
             return text
         try:
             return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
-        except orjson.JSONDecodeError:
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+            # The second for what is nested deeper than can be laid out.
             return text
 
     @property

@@ -57,7 +57,7 @@ class Snippets:
         if self.kind == "json":
             try:
                 return orjson.dumps(orjson.loads(text)).decode()
-            except orjson.JSONDecodeError:
+            except (orjson.JSONDecodeError, orjson.JSONEncodeError):
                 return text
         return text.strip()
 
