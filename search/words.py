@@ -17,8 +17,8 @@ ONE_TYPO, TWO_TYPOS = 5, 9
 
 # Words that narrow nothing down; they are left out of a query that has others.
 EMPTY = frozenset(
-    {"a", "an", "and", "for", "from", "in", "into", "is", "it", "my", "of", "on", "or", "the",
-     "this", "to", "what", "which", "with"}
+    {"a", "an", "and", "are", "for", "from", "how", "in", "into", "is", "it", "my", "of", "on",
+     "or", "that", "the", "this", "to", "what", "when", "where", "which", "who", "with"}
 )  # fmt: skip
 
 
