@@ -198,6 +198,27 @@ async def test_a_visitor_who_runs_is_asked_to_sign_in(
     assert "&#34;mine&#34;</textarea>" in page.text
 
 
+async def test_a_visitors_upload_is_refused_before_it_is_read(
+    public: Public, client: httpx.AsyncClient, author: Account
+) -> None:
+    await public.publish(author.id, "Shout")
+    token = form_token(await client.get(SHOUT))
+    for content in (b"x" * 300_000, chunks()):
+        answer = await client.post(
+            f"{SHOUT}/run",
+            content=content,
+            headers={"X-CSRF-Token": token, "Content-Type": "multipart/form-data; boundary=X"},
+        )
+        # Reading it would have found that it is no form at all.
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign_in")
+
+
+async def chunks() -> AsyncIterator[bytes]:
+    """A body that doesn't say how large it is."""
+    yield b"x" * 1000
+
+
 @pytest.mark.usefixtures("reader")
 async def test_a_picture_goes_in_and_comes_out(
     public: Public, client: httpx.AsyncClient, author: Account

@@ -30,8 +30,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 _SCOPE = "algorium.csrf"
 _FORM_LIMIT = 1024 * 1024
-# The largest input of a run with the rest of its form. Whoever reads a form keeps its files.
-_BODY_LIMIT = 11 * 1024 * 1024
+# The largest input of a run with the rest of its form. Whoever reads a form keeps all of it.
+_RUN_LIMIT = 11 * 1024 * 1024
+_RUN = "/run"
 # How far into an upload the field may stand.
 _HEAD_LIMIT = 64 * 1024
 _STALE = "This form is out of date, so nothing was changed. Reload the page and send it again."
@@ -62,7 +63,8 @@ class CsrfMiddleware:
         if scope["method"] in SAFE or scope["path"].startswith(EXEMPT):
             await self._app(scope, receive, finish)
             return
-        body = _Replayed(receive)
+        is_run = scope["path"].endswith(_RUN)
+        body = _Replayed(receive, _RUN_LIMIT if is_run else _FORM_LIMIT + _HEAD_LIMIT)
         try:
             self._check_source(Headers(scope=scope))
             if not binding.accepts(await _token_of(scope, body)):
@@ -143,11 +145,12 @@ class _Binding:
 class _Replayed:
     """A request's body, read in part by the guard and then given whole to whoever asks.
 
-    Raises TooLarge where it goes on beyond what any form can hold.
+    Raises TooLarge where it goes on beyond `limit`.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, limit: int) -> None:
         self._receive = receive
+        self._limit = limit
         self._waiting: list[Message] = []
         self._size = 0
 
@@ -170,8 +173,8 @@ class _Replayed:
     async def _next(self) -> Message:
         message = await self._receive()
         self._size += len(message.get("body", b""))
-        if self._size > _BODY_LIMIT:
-            raise TooLarge("This is more than a form of this site can hold.")
+        if self._size > self._limit:
+            raise TooLarge("This form is larger than a form of this site can be.")
         return message
 
 

@@ -25,6 +25,8 @@ from web.state import State
 from web.templating import render
 
 LARGEST = 10 * 2**20
+# What is kept for somebody who can't run anything: it is only shown again.
+LARGEST_OF_VISITORS = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ async def run(request: Request[State]) -> Response:
     """Run the algorithm once on what the form holds, and show what came of it."""
     actor = await visitor(request)
     parts = request.path_params
+    if actor.is_visitor and _announced(request) > LARGEST_OF_VISITORS:
+        raise SignInNeeded("Sign in to run it on as much as this.")
     async with request.form(max_part_size=LARGEST) as form:
         number = str(form.get("version", ""))
         typed = form.get("input")
@@ -90,6 +94,12 @@ async def run(request: Request[State]) -> Response:
         view=listing,
         answer=view,
     )
+
+
+def _announced(request: Request[State]) -> int:
+    """Tell how large the body says that it is; one that doesn't say may be of any size."""
+    length = request.headers.get("content-length", "")
+    return int(length[:15]) if length.isdigit() else LARGEST
 
 
 async def read_payload(form: FormData) -> Payload | None:
