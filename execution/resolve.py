@@ -96,7 +96,7 @@ class Resolver:
         }
         number = newest(versions, reference.selector)
         if number is None:
-            raise NotFound(_absent(reference))
+            raise NotFound(_no_version(reference) if versions else _absent(reference))
         algorithm, version = versions[number]
         found = await session.execute(
             select(Wallet.account_id, Wallet.id).where(
@@ -133,4 +133,12 @@ def _absent(reference: Reference) -> str:
     return (
         f"404: No such algorithm: {shown}. Check the spelling; a private one is called with its "
         "owner's key. Nothing was charged."
+    )
+
+
+def _no_version(reference: Reference) -> str:
+    version = ".".join(str(part) for part in reference.selector.parts)
+    return (
+        f"404: {reference.owner}/{reference.name} has no version {version}. Its page lists those "
+        "that it has. Nothing was charged."
     )

@@ -4,18 +4,16 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from billing import ledger
-from billing.pricing import SIGN_UP_GRANT, credits_text, parse_credits
-from core import db
-from core.accounts import queries
-from core.accounts import service as accounts
-from core.db import Sessions
 from core.errors import MarketError
 from core.settings import Settings
+
+# Each command imports what it needs: the database's layer alone takes a second.
+if TYPE_CHECKING:
+    from core.db import Sessions
 
 Result = TypeVar("Result")
 
@@ -40,7 +38,7 @@ def main() -> None:
 @main.command()
 def up() -> None:
     """Run the whole installation until Ctrl-C."""
-    from web.up import supervisor  # noqa: PLC0415 - each command loads what it needs
+    from web.up import supervisor
 
     sys.exit(supervisor.main(Settings.from_environment()))
 
@@ -48,7 +46,7 @@ def up() -> None:
 @main.command()
 def doctor() -> None:
     """Check what this machine must have."""
-    from web.up import checks  # noqa: PLC0415
+    from web.up import checks
 
     sys.exit(checks.doctor(Settings.from_environment()))
 
@@ -56,7 +54,7 @@ def doctor() -> None:
 @main.command()
 def serve() -> None:
     """Serve pages and calls; `up` does it for you."""
-    from web.serve import serve as run  # noqa: PLC0415
+    from web.serve import serve as run
 
     run(Settings.from_environment())
 
@@ -64,7 +62,7 @@ def serve() -> None:
 @main.command()
 def worker() -> None:
     """Build versions, deploy pools, sweep; `up` does it for you."""
-    from web.worker import work  # noqa: PLC0415
+    from web.worker import work
 
     asyncio.run(work(Settings.from_environment()))
 
@@ -72,6 +70,8 @@ def worker() -> None:
 @main.command()
 def migrate() -> None:
     """Bring the database's schema up to date; `up` does it for you."""
+    from core import db
+
     settings = Settings.from_environment()
     db.migrate(_database(settings))
 
@@ -87,8 +87,11 @@ def users() -> None:
 @click.option("--admin", is_flag=True, help="Whether the person operates this installation.")
 def add_user(name: str, email: str, *, admin: bool) -> None:
     """Make an account with the sign-up grant."""
+    from billing import ledger
+    from billing.pricing import SIGN_UP_GRANT, credits_text
+    from core.accounts import service as accounts
 
-    async def run(sessions: Sessions) -> None:
+    async def run(sessions: "Sessions") -> None:
         async with sessions.begin() as session:
             account = await accounts.add_account(session, name, email=email, is_admin=admin)
             await ledger.open_wallet(session, account.id)
@@ -108,8 +111,10 @@ def keys() -> None:
 @click.option("--label", default="command line", help="What the key is for.")
 def add_key(name: str, label: str) -> None:
     """Make a key for NAME and print it, alone. It can't be shown again."""
+    from core.accounts import queries
+    from core.accounts import service as accounts
 
-    async def run(sessions: Sessions) -> str:
+    async def run(sessions: "Sessions") -> str:
         async with sessions.begin() as session:
             account = await queries.account_named(session, name)
             _, text = await accounts.add_key(session, account.id, label)
@@ -128,9 +133,13 @@ def credit() -> None:
 @click.argument("amount")
 def grant(name: str, amount: str) -> None:
     """Give NAME an AMOUNT of credits at the house's expense."""
+    from billing import ledger
+    from billing.pricing import credits_text, parse_credits
+    from core.accounts import queries
+
     microcredits = parse_credits(amount)
 
-    async def run(sessions: Sessions) -> int:
+    async def run(sessions: "Sessions") -> int:
         async with sessions.begin() as session:
             account = await queries.account_named(session, name)
             await ledger.grant(session, account.id, microcredits, "granted by the operator")
@@ -147,8 +156,9 @@ def books() -> None:
 @books.command("verify")
 def verify() -> None:
     """Recompute every balance from its entries; status 1 where something differs."""
+    from billing import ledger
 
-    async def run(sessions: Sessions) -> list[str]:
+    async def run(sessions: "Sessions") -> list[str]:
         async with sessions() as session:
             return await ledger.differences(session)
 
@@ -165,20 +175,22 @@ def verify() -> None:
 @click.option("--owner", required=True, help="The account that the algorithm belongs to.")
 def publish(folder: Path, owner: str) -> None:
     """Build FOLDER and make it callable as OWNER/Name, when its sample runs."""
-    from web.publish import publish as run  # noqa: PLC0415
+    from web.publish import publish as run
 
     settings = Settings.from_environment()
     sys.exit(_with_database(lambda sessions: run(sessions, settings, folder.resolve(), owner)))
 
 
 def _database(settings: Settings) -> str:
-    from web.up.postgres import database_url  # noqa: PLC0415
+    from web.up.postgres import database_url
 
     return settings.database_url or database_url(settings.home)
 
 
-def _with_database(run: Callable[[Sessions], Awaitable[Result]]) -> Result:
+def _with_database(run: "Callable[[Sessions], Awaitable[Result]]") -> Result:
     """Run against the database of the running installation of ALGORIUM_HOME."""
+    from core import db
+
     settings = Settings.from_environment()
 
     async def connected() -> Result:

@@ -199,6 +199,8 @@ async def test_selectors_pick_the_newest_that_they_select(market: Market) -> Non
     for selector in ("/3", "/1.2", "/1.1.1", "/x", "/1.1.1.1", "/-1"):
         with pytest.raises(NotFound, match="404"):
             await market.call(f"author/Many{selector}")
+    with pytest.raises(NotFound, match=r"has no version 3\."):
+        await market.call("author/Many/3")
 
 
 async def test_what_is_private_is_not_there_for_others(market: Market) -> None:

@@ -94,14 +94,18 @@ async def test_the_overview_tells_the_money(
 
 
 async def test_a_key_is_shown_once_and_kept_only_as_a_hash(
-    browser: Browser, sessions: Sessions, shout: tuple[Algorithm, Version]
+    browser: Browser, sessions: Sessions
 ) -> None:
+    house = await add_person(sessions, "algorium")
+    await add_algorithm(
+        sessions, house.id, "Sentiment", sample_type="json", sample_input=b'"it\'s"'
+    )
     answer = await browser.submit("/account/keys", "/account/keys", label="  night   job ")
     assert answer.status_code == 201
     assert answer.headers["cache-control"] == "no-store"
     text = re.search(r"sim[0-9A-Za-z]{25}", answer.text)
     assert text
-    assert "curl http://127.0.0.1:8000/v1/algo/author/Shout" in answer.text
+    assert "curl http://127.0.0.1:8000/v1/algo/algorium/Sentiment" in answer.text
     assert f"Authorization: Simple {text[0]}" in answer.text.replace("&#39;", "'")
 
     (row,) = await key_rows(sessions)

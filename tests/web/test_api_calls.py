@@ -187,7 +187,7 @@ async def test_the_owner_gets_what_was_printed_and_the_trace(
     ("change", "status", "kind", "words"),
     [
         (lambda _: {"path": "author/Nothing"}, 200, "EntityNotFoundError", "No such algorithm"),
-        (lambda _: {"path": "author/Kinds/9.9.9"}, 200, "EntityNotFoundError", "404"),
+        (lambda _: {"path": "author/Kinds/9.9.9"}, 200, "EntityNotFoundError", "no version"),
         (lambda _: {"path": "author/Kinds/nine"}, 200, "EntityNotFoundError", "no version"),
         (lambda _: {"path": "author"}, 200, "EntityNotFoundError", "owner/Name"),
         (lambda _: {"path": "author/Nothing?output=raw"}, 404, "EntityNotFoundError", "404"),

@@ -20,13 +20,11 @@ from joserfc.errors import JoseError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
-from core.accounts.service import Claims
+from core.accounts.service import DEVELOPMENT, Claims
 from core.errors import MarketError, NotAllowed, NotReady
 from core.settings import Issuer, Settings
 
 CALLBACK = "/sign_in/callback"
-# What accounts of the development provider belong to: its port may be another one tomorrow.
-DEVELOPMENT = "development"
 
 _PATIENCE_S = 5.0
 _LONGEST = 255
@@ -160,6 +158,7 @@ async def _more(
 
 def _claims(issuer: Issuer, person: dict[str, Any]) -> Claims:
     subject = person.get("sub")
+    # Not by its address: the port may be another one tomorrow.
     by = DEVELOPMENT if issuer.development else str(person["iss"])
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST or len(by) > _LONGEST:
         raise SignInRefused(f"{issuer.label} gives you no name that can be kept.")
