@@ -76,7 +76,11 @@ async def waits_only_for_callers(sessions: Sessions) -> bool:
 async def progress(session: AsyncSession) -> Progress:
     """Count the starter catalog by state."""
     rows = await session.execute(
-        select(col(Algorithm.name), col(Algorithm.live_version_id), func.max(Version.state))
+        select(
+            col(Algorithm.name),
+            col(Algorithm.live_version_id),
+            func.bool_and(col(Version.state) == VersionState.FAILED),
+        )
         .join(Account, col(Account.id) == col(Algorithm.owner_id))
         .join(Version, col(Version.algorithm_id) == col(Algorithm.id))
         .where(Account.name_key == OWNER)
@@ -85,7 +89,7 @@ async def progress(session: AsyncSession) -> Progress:
     names = {folder.name for folder in folders()}
     known = [row for row in rows if row[0] in names]
     live = sum(1 for row in known if row[1] is not None)
-    failed = sum(1 for row in known if row[1] is None and row[2] == VersionState.FAILED)
+    failed = sum(1 for row in known if row[1] is None and row[2])
     return Progress(live=live, building=len(names) - live - failed, failed=failed, total=len(names))
 
 

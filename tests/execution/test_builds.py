@@ -7,14 +7,16 @@ from uuid import UUID
 import pytest
 from sqlmodel import select
 
+from catalog import service as catalog
 from catalog.models import Algorithm, Version, VersionState
 from core.clock import now
 from core.db import Sessions
 from core.errors import Conflict
+from execution import starter
 from execution.builds import environment, places, tasks
 from execution.builds.source import read_project
 from execution.models import Build, BuildState
-from tests.people import add_person
+from tests.people import add_algorithm, add_person
 
 TOML = """
 [algorithm]
@@ -165,3 +167,19 @@ async def test_all_states_of_a_build_are_told(sessions: Sessions, tmp_path: Path
     async with sessions() as session:
         (state,) = (await session.scalars(select(Build.state))).all()
     assert state is BuildState.QUEUED
+
+
+async def test_a_starter_algorithm_that_is_built_again_has_not_failed(sessions: Sessions) -> None:
+    house = await add_person(sessions, starter.OWNER)
+    _, first = await add_algorithm(sessions, house.id, "Sentiment", live=False)
+    async with sessions.begin() as session:
+        await catalog.mark_failed(session, first.id)
+    async with sessions() as session:
+        assert (await starter.progress(session)).failed == 1
+    _, second = await add_algorithm(sessions, house.id, "Sentiment", number=(1, 0, 1), live=False)
+    async with sessions.begin() as session:
+        await catalog.mark_building(session, second.id)
+    async with sessions() as session:
+        so_far = await starter.progress(session)
+    assert (so_far.live, so_far.failed) == (0, 0)
+    assert so_far.building == so_far.total
