@@ -98,6 +98,16 @@ class InsufficientCredits(MarketError):
     error_type = "PaymentRequiredError"
 
 
+class TooManyCalls(MarketError):
+    """The account has as many calls under way as it may have; nothing ran."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "too_many_calls"
+    error_type = "RateLimitError"
+    # In seconds: a call ends, on the whole, well within it.
+    retry_after_s = 1
+
+
 class BuildFailed(MarketError):
     """A version could not be built; the words say which step failed and why."""
 

@@ -35,6 +35,8 @@ class Settings:
     ray_address: str | None = None
     issuer: Issuer | None = None
     starter: bool = True
+    # How many calls one account may have under way at a gateway.
+    concurrency: int = 80
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,6 +58,7 @@ class Settings:
             ray_address=environment.get("RAY_ADDRESS") or None,
             issuer=_issuer(environment),
             starter=_flag(environment, "ALGORIUM_STARTER", default=True),
+            concurrency=_count(environment, "ALGORIUM_CONCURRENCY", default=80),
         )
 
     @property
@@ -101,6 +104,13 @@ def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
     if text not in {"0", "1", "true", "false"}:
         raise BadSetting(name, f"{text!r} is neither 1 nor 0")
     return text in {"1", "true"}
+
+
+def _count(environment: Mapping[str, str], name: str, *, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:9]) == int(text):
+        raise BadSetting(name, f"{text[:40]!r} is no count; give a number from 1 up")
+    return int(text)
 
 
 def _issuer(environment: Mapping[str, str]) -> Issuer | None:

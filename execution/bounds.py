@@ -7,6 +7,9 @@ from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import OnCall
 
+# How deep calls inside calls may go.
+DEEPEST = 5
+
 
 class Runs(Protocol):
     """What the pool needs of a worker; `sandbox.worker.Worker` has it."""
@@ -37,9 +40,34 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a pool may hold: workers in all, of one version, their memory, and for how long idle."""
+    """What a pool may hold: workers in all, of one version, their memory, and for how long idle.
+
+    Calls inside calls end for certain where there are more slots than they may go deep.
+    """
 
     slots: int = 20
     per_version: int = 8
     memory_mib: int = 16 * 1024
     idle_s: float = 300.0
+
+    # So that runs that wait for what they call can't take everything. With `n` depths of
+    # calls inside calls, each depth above the first keeps a slot and a quarter of the memory
+    # that only it and what lies deeper may use; the deepest call nothing, so that they always
+    # end, and with them those above. It holds for versions of up to a quarter of the memory.
+
+    def of_callers(self, depth: int) -> tuple[int, int]:
+        """How many slots, and how many MiB, runs that call others may take at this depth."""
+        slots = max(depth + 1, self.slots - (DEEPEST - depth))
+        return slots, self.memory_mib // 2 + depth * self.memory_mib // 4
+
+    def of_one_version(self, depth: int) -> int:
+        """How many workers of one version there may be for a run at this depth."""
+        return self.per_version + depth
+
+    def memory_at(self, depth: int) -> int:
+        """How many MiB all workers may have for one more to start at this depth.
+
+        These are ceilings of workers, which on the whole use far less; so calls inside calls
+        may go beyond what a first call may.
+        """
+        return self.memory_mib if depth == 0 else 2 * self.memory_mib

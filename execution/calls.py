@@ -2,41 +2,46 @@
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
 import structlog
-from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import select
 
 from billing import pricing
 from billing.groups import Group
 from billing.ledger import HoldRequest, Ledger, Settlement, refusal
-from billing.models import Call, CallState, Hold, Wallet
-from billing.pricing import FREE, Charge
+from billing.models import Call, CallState, Wallet
+from billing.pricing import CREDIT, FREE, Charge
 from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.clock import now
 from core.db import Sessions
-from core.errors import BadInput, BadKey, SignInNeeded
+from core.errors import BadInput, InsufficientCredits, MarketError, SignInNeeded, TooManyCalls
+from execution.bounds import DEEPEST
 from execution.cluster import Cluster
-from execution.outcome import Failure, Outcome, Payload
+from execution.messages import Run
+from execution.outcome import ContentType, Failure, Outcome, Payload
 from execution.resolve import Resolver, Runnable
 
 log = structlog.get_logger()
 
 DEFAULT_TIMEOUT_S = 300.0
 LONGEST_TIMEOUT_S = 3000.0
-DEEPEST = 5
 # A hold outlives its call's deadline by this much, so that no call that still may be settled
 # loses it; what a killed gateway held comes back after as long.
 HOLD_GRACE = timedelta(seconds=60)
-TOKEN = "call."  # noqa: S105 - a mark, no secret
+# The most that the calls inside one call may cost together, where its caller says nothing.
+NESTED_BUDGET = 10_000 * CREDIT
+CONCURRENCY = 80
 MESSAGE_LENGTH = 500
 # How long after each failed try the next one comes: about as long as a database's restart.
 SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -44,10 +49,45 @@ SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class CallOptions:
-    """What a caller may ask of one call."""
+    """What a caller may ask of one call.
+
+    `budget` bounds what the calls inside it may cost together, in microcredits.
+    """
 
     timeout_s: float = DEFAULT_TIMEOUT_S
     wants_stdout: bool = False
+    budget: int = NESTED_BUDGET
+
+
+@dataclass(slots=True)
+class Budget:
+    """What is left for the calls inside one call, at any depth, in microcredits."""
+
+    left: int
+
+    def take(self, amount: int) -> None:
+        """Set aside the most that a call may cost. Raises InsufficientCredits."""
+        if amount > self.left:
+            raise InsufficientCredits(
+                f"This call may cost up to {pricing.credits_text(amount)} credits, and "
+                f"{pricing.credits_text(self.left)} are left of the budget for calls inside the "
+                "outer one. Call with a shorter timeout, or the outer one with a larger `budget`."
+            )
+        self.left -= amount
+
+    def give_back(self, amount: int) -> None:
+        """Return what wasn't spent."""
+        self.left += amount
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One call under way, as the calls that it makes see it. `deadline` is on the loop's clock."""
+
+    actor: Actor
+    deadline: float
+    budget: Budget
+    chain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,74 +106,150 @@ class Caller:
     """Runs calls. One for each gateway process, made inside its event loop."""
 
     def __init__(
-        self, sessions: Sessions, ledger: Ledger, cluster: Cluster, *, home: Path, secret: str
+        self,
+        sessions: Sessions,
+        ledger: Ledger,
+        cluster: Cluster,
+        *,
+        home: Path,
+        concurrency: int = CONCURRENCY,
     ) -> None:
+        """`concurrency` is how many calls one account may have under way."""
         self._sessions = sessions
         self._cluster = cluster
         self._resolver = Resolver(sessions, home)
         self._holds: Group[HoldRequest, bool] = Group(ledger.hold)
         self._settlements: Group[Settlement, bool] = Group(ledger.settle)
-        self._signer = URLSafeTimedSerializer(secret, salt="nested-call")
+        self._concurrency = concurrency
+        self._under_way: Counter[UUID] = Counter()
         self._running: set[asyncio.Task[Answer]] = set()
+        self._nested_calls: set[asyncio.Task[Payload | Failure]] = set()
 
     async def call(
         self, actor: Actor, reference: Reference, payload: Payload, options: CallOptions
     ) -> Answer:
         """Run an algorithm once for the actor.
 
-        Raises NotFound, BadInput, InsufficientCredits before anything runs. What the
-        algorithm does wrong is in the answer's outcome and costs nothing. A caller who goes
+        Raises NotFound, BadInput, InsufficientCredits, TooManyCalls before anything runs. What
+        the algorithm does wrong is in the answer's outcome and costs nothing. A caller who goes
         away ends nothing: the call runs on and is settled.
         """
-        began = time.perf_counter()
-        if actor.is_visitor:
+        if actor.account_id is None:
             raise SignInNeeded(
                 "A call needs a key. Send it as `Authorization: YOUR_KEY`. Nothing was charged."
             )
-        if not 0 < options.timeout_s <= LONGEST_TIMEOUT_S:
-            raise BadInput(
-                f"The timeout must be above 0 and at most {LONGEST_TIMEOUT_S:.0f} seconds. "
-                "Nothing was charged."
-            )
-        if actor.depth > DEEPEST:
-            raise BadInput(
-                f"Algorithms call each other at most {DEEPEST} deep. Nothing was charged."
-            )
-        runnable = await self._resolver.resolve(actor, reference)
-        limit = pricing.most(royalty=runnable.royalty, timeout_s=options.timeout_s)
-        call_id = uuid4()
-        await self._hold(call_id, runnable, limit, options.timeout_s)
-        task = asyncio.create_task(
-            self._run(call_id, actor, runnable, payload, options, limit, began)
-        )
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)
-
-    async def actor_of_token(self, token: str) -> Actor:
-        """Tell for whom a running algorithm calls another. Raises BadKey once it has ended."""
+        account_id = actor.account_id
+        self._enter(account_id)
         try:
-            account_id, key_id, parent_id, depth, public_only = self._signer.loads(
-                token.removeprefix(TOKEN), max_age=int(LONGEST_TIMEOUT_S)
-            )
-        except (BadSignature, ValueError, TypeError) as error:
-            raise BadKey("The call that this token belongs to has ended.") from error
-        actor = Actor(
-            account_id=UUID(account_id),
-            key_id=UUID(key_id) if key_id else None,
-            parent_id=UUID(parent_id),
-            depth=depth,
-            public_only=public_only,
-        )
-        async with self._sessions() as session:
-            if await session.get(Hold, actor.parent_id) is None:
-                raise BadKey("The call that this token belongs to has ended.")
-        return actor
+            task = await self._begin(actor, reference, payload, options, Budget(options.budget))
+        except BaseException:
+            self._leave(account_id)
+            raise
+        task.add_done_callback(lambda _: self._leave(account_id))
+        return await asyncio.shield(task)
 
     async def drain(self) -> None:
         """Wait until every call under way is settled."""
         while self._running:
             await asyncio.wait(self._running)
+
+    def _enter(self, account_id: UUID) -> None:
+        if self._under_way[account_id] >= self._concurrency:
+            raise TooManyCalls(
+                f"This account has {self._concurrency} calls under way, which is the most at "
+                "once. Send it again when one has ended. Nothing was charged."
+            )
+        self._under_way[account_id] += 1
+
+    def _leave(self, account_id: UUID) -> None:
+        self._under_way[account_id] -= 1
+        if not self._under_way[account_id]:
+            del self._under_way[account_id]
+
+    async def _begin(
+        self,
+        actor: Actor,
+        reference: Reference,
+        payload: Payload,
+        options: CallOptions,
+        budget: Budget,
+        chain: tuple[str, ...] = (),
+        stop: "asyncio.Future[None] | None" = None,
+    ) -> asyncio.Task[Answer]:
+        """Check and hold, then start the run, which `stop` ends early."""
+        began = time.perf_counter()
+        if not 0 < options.timeout_s <= LONGEST_TIMEOUT_S:
+            raise BadInput(
+                f"The timeout must be above 0 and at most {LONGEST_TIMEOUT_S:.0f} seconds. "
+                "Nothing was charged."
+            )
+        runnable = await self._resolver.resolve(actor, reference)
+        limit = pricing.most(royalty=runnable.royalty, timeout_s=options.timeout_s)
+        call_id = uuid4()
+        if actor.depth > 0:
+            budget.take(limit)
+        try:
+            await self._hold(call_id, runnable, limit, options.timeout_s)
+        except BaseException:
+            if actor.depth > 0:
+                budget.give_back(limit)
+            raise
+        frame = Frame(
+            actor=replace(
+                actor,
+                parent_id=call_id,
+                depth=actor.depth + 1,
+                # A stranger's code spends its caller's credit, and sees nothing of what is his.
+                public_only=actor.public_only or not runnable.owned,
+            ),
+            deadline=asyncio.get_running_loop().time() + options.timeout_s,
+            budget=budget,
+            chain=(*chain, f"{reference.owner}/{reference.name}"),
+        )
+        task = asyncio.create_task(
+            self._run(call_id, actor, runnable, payload, options, limit, began, frame, stop)
+        )
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _nested(self, frame: Frame, reference: str, payload: Payload) -> Payload | Failure:
+        """Answer one call that a run makes. Cancelling this ends it, charged for nothing."""
+        stop: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        whole = asyncio.create_task(self._run_nested(frame, reference, payload, stop))
+        self._nested_calls.add(whole)
+        whole.add_done_callback(self._nested_calls.discard)
+        try:
+            # What was set aside for it is given back in any case, so it isn't cancelled itself.
+            return await asyncio.shield(whole)
+        except asyncio.CancelledError:
+            stop.set_result(None)
+            raise
+
+    async def _run_nested(
+        self, frame: Frame, reference: str, payload: Payload, stop: "asyncio.Future[None]"
+    ) -> Payload | Failure:
+        if frame.actor.depth > DEEPEST:
+            chain = " → ".join((*frame.chain, reference.strip("/")[:80]))
+            return Failure(
+                "InputError", f"Algorithms call each other at most {DEEPEST} deep: {chain}."
+            )
+        left = frame.deadline - asyncio.get_running_loop().time()
+        options = CallOptions(timeout_s=max(0.001, min(DEFAULT_TIMEOUT_S, left)))
+        try:
+            task = await self._begin(
+                frame.actor,
+                Reference.parse(reference),
+                payload,
+                options,
+                frame.budget,
+                frame.chain,
+                stop,
+            )
+        except MarketError as error:
+            return Failure(error.error_type, error.message)
+        outcome = (await task).outcome
+        return outcome.failure or outcome.result or Payload(ContentType.VOID, b"")
 
     async def _hold(self, call_id: UUID, runnable: Runnable, amount: int, timeout_s: float) -> None:
         placed = await self._holds.put(
@@ -160,34 +276,21 @@ class Caller:
         options: CallOptions,
         limit: int,
         began: float,
+        frame: Frame,
+        stop: "asyncio.Future[None] | None",
     ) -> Answer:
+        cost = FREE
         try:
-            outcome = await self._cluster.invoke(
-                runnable.artefact,
-                payload,
-                call_id=str(call_id),
-                timeout_s=options.timeout_s,
-                wants_stdout=options.wants_stdout and runnable.owned,
-                token=self._token(call_id, actor, runnable)
-                if runnable.artefact.calls_others
-                else "",
-            )
-        except Exception:
-            # A bug of ours: what was held must come back at once all the same.
-            log.exception("a run failed inside the platform", call=str(call_id))
-            outcome = Outcome(None, Failure("SystemError", "The platform failed. Try again."))
-        if outcome.failure is not None and not runnable.owned:
-            # The trace quotes lines of the source, which is its author's alone to read.
-            outcome = replace(outcome, failure=replace(outcome.failure, stacktrace=""))
-        cost = (
-            FREE
-            if outcome.failure is not None
-            else pricing.charge(royalty=runnable.royalty, ran_ms=outcome.ran_ms, limit=limit)
-        )
-        duration_ms = (time.perf_counter() - began) * 1000
-        ended = _settlement(call_id, actor, runnable, outcome, cost, duration_ms)
-        if not await self._settle(ended):
-            cost = FREE
+            outcome = await self._outcome(call_id, actor, runnable, payload, options, frame, stop)
+            if outcome.failure is None:
+                cost = pricing.charge(royalty=runnable.royalty, ran_ms=outcome.ran_ms, limit=limit)
+            duration_ms = (time.perf_counter() - began) * 1000
+            ended = _settlement(call_id, actor, runnable, outcome, cost, duration_ms)
+            if not await self._settle(ended):
+                cost = FREE
+        finally:
+            if actor.depth > 0:
+                frame.budget.give_back(limit - cost.total)
         return Answer(
             call_id=call_id,
             number=runnable.number,
@@ -196,6 +299,39 @@ class Caller:
             duration_ms=duration_ms,
             stdout=outcome.stdout if options.wants_stdout and runnable.owned else None,
         )
+
+    async def _outcome(
+        self,
+        call_id: UUID,
+        actor: Actor,
+        runnable: Runnable,
+        payload: Payload,
+        options: CallOptions,
+        frame: Frame,
+        stop: "asyncio.Future[None] | None",
+    ) -> Outcome:
+        run = Run(
+            artefact=runnable.artefact,
+            payload=payload,
+            call_id=str(call_id),
+            timeout_s=options.timeout_s,
+            wants_stdout=options.wants_stdout and runnable.owned,
+            payer=str(runnable.payer_id),
+            depth=actor.depth,
+        )
+        on_call = partial(self._nested, frame) if runnable.artefact.calls_others else None
+        try:
+            outcome = await _until(stop, self._cluster.invoke(run, on_call))
+        except _Stopped:
+            return Outcome(None, Failure("SystemError", "The call that made it ended first."))
+        except Exception:
+            # A bug of ours: what was held must come back at once all the same.
+            log.exception("a run failed inside the platform", call=str(call_id))
+            return Outcome(None, Failure("SystemError", "The platform failed. Try again."))
+        if outcome.failure is not None and not runnable.owned:
+            # The trace quotes lines of the source, which is its author's alone to read.
+            return replace(outcome, failure=replace(outcome.failure, stacktrace=""))
+        return outcome
 
     async def _settle(self, ended: Settlement) -> bool:
         """Settle, through a restart of the database where need be; tells whether it is charged."""
@@ -212,11 +348,25 @@ class Caller:
                         return True
         return await self._settlements.put(ended)
 
-    def _token(self, call_id: UUID, actor: Actor, runnable: Runnable) -> str:
-        key = str(actor.key_id) if actor.key_id else None
-        public_only = actor.public_only or not runnable.owned
-        parts = [str(actor.account_id), key, str(call_id), actor.depth + 1, public_only]
-        return TOKEN + str(self._signer.dumps(parts))
+
+class _Stopped(Exception):
+    """Whoever called it from within has ended first."""
+
+
+async def _until(
+    stop: "asyncio.Future[None] | None", running: Coroutine[object, object, Outcome]
+) -> Outcome:
+    """Await what runs, or cancel it when it is stopped. Raises _Stopped."""
+    if stop is None:
+        return await running
+    task = asyncio.create_task(running)
+    stop.add_done_callback(lambda _: task.cancel())
+    try:
+        return await task
+    except asyncio.CancelledError as error:
+        if stop.done():
+            raise _Stopped from error
+        raise
 
 
 def _settlement(

@@ -2,26 +2,19 @@
 
 from typing import Protocol
 
-from execution.outcome import Artefact, Outcome, Payload
+from execution.messages import Run
+from execution.outcome import Outcome
+from execution.sandbox.nesting import OnCall
 
 
 class Cluster(Protocol):
     """Runs one version once; never raises for what the algorithm did."""
 
-    async def invoke(
-        self,
-        artefact: Artefact,
-        payload: Payload,
-        *,
-        call_id: str,
-        timeout_s: float,
-        wants_stdout: bool,
-        token: str,
-    ) -> Outcome:
-        """Run `artefact` on `payload` in its sandbox and give its outcome.
+    async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
+        """Run it in its sandbox and give its outcome. Cancelling this ends the run.
 
-        `token` is what nested calls are authorised with, empty where the version may not
-        call others. A replica lost on the way gives `SystemError` as the failure.
+        `on_call` answers what the run calls, None where it may call nothing. A replica lost
+        on the way gives `SystemError` as the failure.
         """
         ...
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 
 from execution.bounds import Bounds, Runs
@@ -22,11 +22,14 @@ class _Place:
     worker: Runs
     used_at: float = 0.0
     fresh: bool = True
+    payer: str = ""
 
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
     artefact: Artefact
+    payer: str
+    depth: int
     given: "asyncio.Future[_Place]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -35,9 +38,13 @@ class _Waiter:
 class Pool:
     """Runs any version, each call in a worker of its own for as long as it takes.
 
-    A call waits only while no slot is free, first come, first served; one that could use
-    an idle worker of its own version passes those that need a new one. No failure of one
-    worker reaches another. All of it happens on the loop that first used it.
+    A call waits only while no slot is free. Then the deepest goes first, since others wait for
+    it; among these the payer with the fewest runs under way, so that no one's many calls keep
+    another's few waiting; and among a payer's own whoever came first. One that could use an
+    idle worker of its own version passes those that need a new one. Runs that call others
+    never take all slots: `Bounds` keeps some for each depth, so that they can't wait for each
+    other in a circle. No failure of one worker reaches another. All of it happens on the loop
+    that first used it.
     """
 
     def __init__(
@@ -49,9 +56,12 @@ class Pool:
         self._make = make
         self._idle: dict[Artefact, list[_Place]] = {}
         self._taken: dict[Artefact, int] = {}
+        self._runs: Counter[str] = Counter()
+        self._calling = 0
+        self._calling_mib = 0
         self._memory_mib = 0
         self._slots = 0
-        self._waiters: deque[_Waiter] = deque()
+        self._waiters: list[_Waiter] = []
         self._background: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -64,6 +74,8 @@ class Pool:
         timeout_s: float,
         wants_stdout: bool = False,
         on_call: OnCall | None = None,
+        payer: str = "",
+        depth: int = 0,
     ) -> Outcome:
         """Run once; never raises for what the algorithm did.
 
@@ -75,7 +87,7 @@ class Pool:
         if artefact.memory_mib > self._bounds.memory_mib or self._closed:
             return _failed("SystemError", "This machine can't run an algorithm of that size.")
         try:
-            place = await self._acquire(artefact, timeout_s)
+            place = await self._acquire(artefact, timeout_s, payer, depth)
         except TimeoutError:
             return _failed("TimeoutError", f"No worker became free within {timeout_s:g} s.")
         queued_ms = (time.perf_counter() - began) * 1000
@@ -154,10 +166,12 @@ class Pool:
 
     # Slots.
 
-    async def _acquire(self, artefact: Artefact, timeout_s: float) -> _Place:
-        if not self._waiters and (place := self._grab(artefact, may_grow=True)) is not None:
+    async def _acquire(
+        self, artefact: Artefact, timeout_s: float, payer: str, depth: int
+    ) -> _Place:
+        waiter = _Waiter(artefact, payer, depth)
+        if not self._waiters and (place := self._grab(waiter, may_grow=True)) is not None:
             return place
-        waiter = _Waiter(artefact)
         self._waiters.append(waiter)
         self._serve()
         try:
@@ -174,37 +188,90 @@ class Pool:
     def _serve(self) -> None:
         """Give what is free to those who wait, in their order."""
         may_grow = True
-        for waiter in list(self._waiters):
-            if waiter.given.done():
-                # Its time is up; it only has not been told yet.
-                self._waiters.remove(waiter)
-                continue
-            place = self._grab(waiter.artefact, may_grow=may_grow)
-            if place is not None:
-                self._waiters.remove(waiter)
-                waiter.given.set_result(place)
-            elif self._taken.get(waiter.artefact, 0) < self._bounds.per_version:
-                # It waits for room: nobody behind it may take room before it does.
-                may_grow = False
+        waiting = self._waiters
+        while waiting:
+            left: list[_Waiter] = []
+            given = False
+            for waiter in self._in_order(waiting):
+                if waiter.given.done():
+                    # Its time is up; it only has not been told yet.
+                    self._waiters.remove(waiter)
+                elif not given and (place := self._grab(waiter, may_grow=may_grow)) is not None:
+                    self._waiters.remove(waiter)
+                    waiter.given.set_result(place)
+                    # Whose turn is next has changed with it.
+                    given = True
+                else:
+                    left.append(waiter)
+                    if not given and self._waits_for_room(waiter):
+                        # Nobody behind it may take room before it does.
+                        may_grow = False
+            if not given:
+                return
+            waiting, may_grow = left, True
 
-    def _grab(self, artefact: Artefact, *, may_grow: bool) -> _Place | None:
+    def _in_order(self, waiters: Sequence[_Waiter]) -> list[_Waiter]:
+        return sorted(waiters, key=lambda one: (-one.depth, self._runs[one.payer]))
+
+    def _waits_for_room(self, waiter: _Waiter) -> bool:
+        artefact, depth = waiter.artefact, waiter.depth
+        return self._may_call(artefact, depth) and self._taken.get(
+            artefact, 0
+        ) < self._bounds.of_one_version(depth)
+
+    def _may_call(self, artefact: Artefact, depth: int) -> bool:
+        """Whether a run that may call others leaves enough for what those at its depth call."""
+        if not artefact.calls_others:
+            return True
+        slots, memory_mib = self._bounds.of_callers(depth)
+        fits = not self._calling or self._calling_mib + artefact.memory_mib <= memory_mib
+        return self._calling < slots and fits
+
+    def _grab(self, waiter: _Waiter, *, may_grow: bool) -> _Place | None:
         """Return an idle worker of this version, or a place for a new one, or None."""
+        artefact, depth = waiter.artefact, waiter.depth
+        if not self._may_call(artefact, depth):
+            return None
+        place = self._idle_place(artefact)
+        if place is None:
+            taken = self._taken.get(artefact, 0)
+            if not may_grow or taken >= self._bounds.of_one_version(depth):
+                return None
+            if not self._make_room(artefact.memory_mib, depth):
+                return None
+            self._slots += 1
+            self._memory_mib += artefact.memory_mib
+            self._taken[artefact] = taken + 1
+            place = _Place(artefact, self._make())
+        self._enter(place, waiter.payer)
+        return place
+
+    def _idle_place(self, artefact: Artefact) -> _Place | None:
         while places := self._idle.get(artefact):
             place = places.pop()
             if place.worker.usable:
                 return place
             self._retire(place)
-        if not may_grow or self._taken.get(artefact, 0) >= self._bounds.per_version:
-            return None
-        if not self._make_room(artefact.memory_mib):
-            return None
-        self._slots += 1
-        self._memory_mib += artefact.memory_mib
-        self._taken[artefact] = self._taken.get(artefact, 0) + 1
-        return _Place(artefact, self._make())
+        return None
 
-    def _make_room(self, memory_mib: int) -> bool:
+    def _enter(self, place: _Place, payer: str) -> None:
+        place.payer = payer
+        self._runs[payer] += 1
+        if place.artefact.calls_others:
+            self._calling += 1
+            self._calling_mib += place.artefact.memory_mib
+
+    def _leave(self, place: _Place) -> None:
+        self._runs[place.payer] -= 1
+        if not self._runs[place.payer]:
+            del self._runs[place.payer]
+        if place.artefact.calls_others:
+            self._calling -= 1
+            self._calling_mib -= place.artefact.memory_mib
+
+    def _make_room(self, memory_mib: int, depth: int) -> bool:
         """Evict the least recently used until a worker fits; evict none if that isn't enough."""
+        most_mib = self._bounds.memory_at(depth)
         victims: list[_Place] = []
         slots, memory = self._slots, self._memory_mib
         idle = (
@@ -212,10 +279,10 @@ class Pool:
                 (place for places in self._idle.values() for place in places),
                 key=lambda place: place.used_at,
             )
-            if slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib
+            if slots >= self._bounds.slots or memory + memory_mib > most_mib
             else []
         )
-        while slots >= self._bounds.slots or memory + memory_mib > self._bounds.memory_mib:
+        while slots >= self._bounds.slots or memory + memory_mib > most_mib:
             if len(victims) == len(idle):
                 return False
             victim = idle[len(victims)]
@@ -228,6 +295,7 @@ class Pool:
 
     def _give_back(self, place: _Place) -> None:
         place.fresh = False
+        self._leave(place)
         if place.worker.usable and not self._closed:
             place.used_at = time.monotonic()
             self._idle.setdefault(place.artefact, []).append(place)
@@ -239,6 +307,7 @@ class Pool:
 
     def _return_unused(self, place: _Place) -> None:
         if place.fresh:
+            self._leave(place)
             self._retire(place)
         else:
             self._give_back(place)

@@ -1,8 +1,8 @@
-"""Ray and Ray Serve as the `Cluster`; the only module beside `replica.py` that imports Ray.
+"""Ray and Ray Serve as the `Cluster`; it, `replica.py` and `ray_directory.py` alone import Ray.
 
 Ray reads much of its environment when it is imported, so nothing here imports it before
-`connect` has set that. Calls go over a handle whose router runs on the caller's own loop
-and which sends by value; both are private settings of Serve, which is pinned for it.
+`connect` or `RayCluster` has set that. Serve keeps the replicas; calls go to them over
+connections of their own (`execution.channel`), whose addresses lie in the head's store.
 """
 
 import asyncio
@@ -14,13 +14,16 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from execution.messages import RunMessage, pack_run, unpack_outcome
-from execution.outcome import Artefact, Failure, Outcome, Payload
+from execution.channel.link import LinkLost
+from execution.channel.links import Links
+from execution.messages import Run
+from execution.outcome import Failure, Outcome
 from execution.pool import Bounds
+from execution.ray_directory import RayDirectory
 from execution.ray_head import (
     ADDRESS_FILE,
     driver_environment,
@@ -28,6 +31,7 @@ from execution.ray_head import (
     temporary_folder,
 )
 from execution.sandbox.limits import Limits
+from execution.sandbox.nesting import OnCall
 
 __all__ = ["NoCluster", "RayCluster", "connect", "deploy_pools", "disconnect", "head_command"]
 
@@ -36,8 +40,6 @@ log = logging.getLogger(__name__)
 POOL = "python-cpu"
 _DEPLOYMENT = "PoolReplica"
 _NAMESPACE = "algorium"
-# The pool queues by itself; Serve must hand everything over.
-_MAX_ONGOING = 100_000
 # What an answer takes on its way, after the replica has kept the deadline by itself.
 _GRACE_S = 2.0
 _READY_S = 3.0
@@ -79,21 +81,21 @@ def disconnect() -> None:
 
 def deploy_pools(
     *,
-    gateway: str,
+    secret: bytes,
     replicas: int,
     bounds: Bounds | None = None,
     limits: Limits | None = None,
 ) -> None:
     """Bring the pool to what is asked; leave it alone where it already is. Blocks.
 
-    `gateway` is the address that algorithms call others at. Memory is bounded per replica.
+    `secret` is what gateways show that they know. Memory is bounded per replica.
     """
     from ray import serve  # noqa: PLC0415
 
     from execution.replica import PoolReplica  # noqa: PLC0415 - imports Ray
 
     wanted = {
-        "gateway": gateway,
+        "secret": secret,
         "bounds": asdict(bounds or Bounds()),
         "limits": asdict(limits or Limits()),
     }
@@ -106,82 +108,50 @@ def deploy_pools(
             PoolReplica,
             name=_DEPLOYMENT,
             num_replicas=replicas,
-            max_ongoing_requests=_MAX_ONGOING,
             ray_actor_options={"num_cpus": 0.5},
-            graceful_shutdown_timeout_s=5,
+            # How long calls under way may take to end when a new pool takes the place of this.
+            graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             logging_config={"enable_access_log": False},
         )
         serve.run(deployment.bind(fingerprint, **wanted), name=POOL, route_prefix=None)
 
 
-@dataclass(slots=True)
 class RayCluster:
-    """The `Cluster` of a process that has connected; every call must come from one loop."""
+    """The `Cluster` of a gateway, which need not have joined; all calls come from one loop."""
 
-    app: str = POOL
-    _handle: Any = field(default=None, repr=False)
+    def __init__(self, home: Path, secret: bytes) -> None:
+        """`secret` is the one that the pools were deployed with. Connects at the first need."""
+        os.environ.update(driver_environment(home))
+        self._links = Links(RayDirectory(lambda: _address(home)), secret)
 
-    async def invoke(
-        self,
-        artefact: Artefact,
-        payload: Payload,
-        *,
-        call_id: str,
-        timeout_s: float,
-        wants_stdout: bool,
-        token: str,
-    ) -> Outcome:
-        """Run `artefact` on `payload`; see `Cluster`."""
-        message = pack_run(artefact, payload, call_id, timeout_s, wants_stdout, token)
+    async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
+        """Run once; see `Cluster`."""
         try:
-            return await self._call(message, timeout_s)
+            async with asyncio.timeout(run.timeout_s + _GRACE_S):
+                return await self._links.run(run, on_call, wait_s=run.timeout_s)
         except TimeoutError:
-            seconds = f"{timeout_s:g} s"
+            seconds = f"{run.timeout_s:g} s"
             failure = Failure("TimeoutError", f"The algorithm did not finish within {seconds}.")
-        except Exception as error:
-            failure = _failure_of(error)
-            log.warning("call %s: %s", call_id, failure.message, exc_info=error)
+        except LinkLost:
+            log.warning("call %s was lost with its replica", run.call_id)
+            failure = Failure("SystemError", _LOST)
         return Outcome(None, failure)
 
     async def ready(self) -> bool:
         """Whether a call sent now would find a replica."""
-        try:
-            handle = self._connected().options(method_name="ping")
-            async with asyncio.timeout(_READY_S):
-                return bool(await handle.remote())
-        except Exception:  # noqa: BLE001 - any reason is the same answer
-            return False
+        return await self._links.ready(_READY_S)
 
-    async def _call(self, message: RunMessage, timeout_s: float) -> Outcome:
-        response = self._connected().remote(message)
-        try:
-            async with asyncio.timeout(timeout_s + _GRACE_S):
-                return unpack_outcome(await response)
-        except (TimeoutError, asyncio.CancelledError):
-            response.cancel()
-            raise
-
-    def _connected(self) -> Any:  # noqa: ANN401 - Ray is untyped
-        if self._handle is None:
-            from ray.serve.handle import DeploymentHandle  # noqa: PLC0415
-
-            # Not by get_deployment_handle(), which shares one that is initialised already.
-            handle = DeploymentHandle(_DEPLOYMENT, self.app)
-            # In this order: options() would initialise it with the defaults.
-            handle._init(_run_router_in_separate_loop=False)  # noqa: SLF001
-            self._handle = handle.options(method_name="run", _by_reference=False)
-        return self._handle
+    def close(self) -> None:
+        """Hang up."""
+        self._links.close()
 
 
-def _failure_of(error: Exception) -> Failure:
-    from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError  # noqa: PLC0415
-
-    if isinstance(error, RayTaskError | GetTimeoutError):
-        return Failure("SystemError", "The call could not be run.")
-    if isinstance(error, RayActorError):
-        return Failure("SystemError", _LOST)
-    return Failure("SystemError", "The machines that run algorithms could not be reached.")
+def _address(home: Path) -> str:
+    """Return where Ray's head is. Raises OSError where there is none yet."""
+    return (
+        os.environ.get("RAY_ADDRESS") or (temporary_folder(home) / ADDRESS_FILE).read_text().strip()
+    )
 
 
 def _await_head(home: Path, timeout_s: float) -> str:

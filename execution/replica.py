@@ -1,65 +1,86 @@
 """The Serve deployment: a pool of sandboxed workers in every replica.
 
-Serve makes a deployment of it in `ray_cluster.deploy_pools`.
+Serve makes a deployment of it in `ray_cluster.deploy_pools`, starts it, watches it and ends
+it; calls come over the replica's own connections to the gateways.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
-from execution.messages import OutcomeMessage, RunMessage, pack_outcome, unpack_run
-from execution.nested import Gateway
-from execution.outcome import Failure, Outcome, Payload
+from execution.channel.links import Address
+from execution.channel.server import Server
+from execution.messages import Run
+from execution.outcome import Failure, Outcome
 from execution.pool import Bounds, Pool
+from execution.ray_directory import RayDirectory
 from execution.sandbox.limits import Limits
+from execution.sandbox.nesting import OnCall
 
 log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
+# Whoever was struck off by mistake is back after this long, and so is all after a new head.
+_ENTER_EVERY_S = 2.0
 
 
 class PoolReplica:
     """Runs any version that lies on its node."""
 
-    def __init__(
-        self, fingerprint: str, gateway: str, bounds: dict[str, Any], limits: dict[str, Any]
+    # Serve awaits it.
+    async def __init__(  # type: ignore[misc]
+        self, fingerprint: str, secret: bytes, bounds: dict[str, Any], limits: dict[str, Any]
     ) -> None:
-        """`gateway` is the address that nested calls go to."""
-        _listen_on_loopback_only()
-        self._fingerprint = fingerprint
-        self._gateway = Gateway(gateway)
-        self._pool = Pool(Bounds(**bounds), Limits(**limits))
+        """Begin to take calls. `secret` is what gateways have to know."""
+        import ray  # noqa: PLC0415 - only ever called inside Serve
+        from ray import serve  # noqa: PLC0415
 
-    async def run(self, message: RunMessage) -> OutcomeMessage:
-        """Run one call; every failure is part of the outcome."""
-        artefact, payload, call_id, timeout_s, wants_stdout, token = unpack_run(message)
-        try:
-            outcome = await self._pool.run(
-                artefact,
-                payload,
-                timeout_s=timeout_s,
-                wants_stdout=wants_stdout,
-                on_call=self._nested(token) if token else None,
-            )
-        except Exception:
-            log.exception("call %s failed in the pool", call_id)
-            outcome = Outcome(None, Failure("SystemError", "The call could not be run."))
-        return pack_outcome(outcome)
+        host = ray.util.get_node_ip_address()
+        if host == _LOOPBACK:
+            _listen_on_loopback_only()
+        self._fingerprint = fingerprint
+        self._pool = Pool(Bounds(**bounds), Limits(**limits))
+        self._server = Server(self._run, secret)
+        address = Address(host, await self._server.open(host))
+        self._directory = RayDirectory(lambda: ray.get_runtime_context().gcs_address)
+        self._name = serve.get_replica_context().replica_id.unique_id
+        await self._directory.enter(self._name, address)
+        self._entering = asyncio.create_task(self._enter_again(address))
 
     async def ping(self) -> str:
         """Answer with what tells this deployment from another."""
         return self._fingerprint
 
-    def _nested(self, token: str) -> Callable[[str, Payload], Awaitable[Payload | Failure]]:
-        async def call(reference: str, payload: Payload) -> Payload | Failure:
-            return await self._gateway.call(reference, payload, token)
+    async def _run(self, run: Run, on_call: OnCall) -> Outcome:
+        """Run one call; every failure is part of the outcome."""
+        try:
+            return await self._pool.run(
+                run.artefact,
+                run.payload,
+                timeout_s=run.timeout_s,
+                wants_stdout=run.wants_stdout,
+                on_call=on_call,
+                payer=run.payer,
+                depth=run.depth,
+            )
+        except Exception:
+            log.exception("call %s failed in the pool", run.call_id)
+            return Outcome(None, Failure("SystemError", "The call could not be run."))
 
-        return call
+    async def _enter_again(self, address: Address) -> None:
+        while True:
+            await asyncio.sleep(_ENTER_EVERY_S)
+            with suppress(OSError):
+                await self._directory.enter(self._name, address)
 
     async def __del__(self) -> None:
-        """Serve awaits this when a replica shuts down."""
+        """Serve awaits this when a replica shuts down: what is under way ends first."""
+        self._entering.cancel()
+        with suppress(OSError):
+            await self._directory.forget(self._name)
+        await self._server.close()
         await self._pool.close()
-        await self._gateway.close()
 
 
 def _listen_on_loopback_only() -> None:
@@ -67,10 +88,7 @@ def _listen_on_loopback_only() -> None:
 
     Serve starts it after this deployment has been made, at "[::]:0" and with no setting.
     """
-    import ray.util  # noqa: PLC0415 - only ever called inside Serve
     from ray.serve._private import replica  # noqa: PLC0415
 
-    if ray.util.get_node_ip_address() != _LOOPBACK:
-        return
     add_port = replica.add_port_to_grpc_server
     replica.add_port_to_grpc_server = lambda server, _: add_port(server, f"{_LOOPBACK}:0")

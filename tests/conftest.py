@@ -88,7 +88,7 @@ async def market(
     author = await add_person(sessions, "author", credit=0)
     payer = await add_person(sessions, "payer")
     cluster = LocalCluster()
-    caller = Caller(sessions, money, cluster, home=tmp_path, secret="a secret of tests")
+    caller = Caller(sessions, money, cluster, home=tmp_path)
     yield Market(sessions, money, tmp_path, bare_environment, cluster, caller, author, payer)
     await caller.drain()
     await cluster.pool.close()

@@ -10,10 +10,12 @@ from core.accounts.actor import Actor
 from core.accounts.models import Account
 from core.db import Sessions
 from execution.builds import places
-from execution.calls import Answer, Caller, CallOptions
-from execution.outcome import Artefact, ContentType, Outcome, Payload
+from execution.calls import NESTED_BUDGET, Answer, Caller, CallOptions
+from execution.messages import Run
+from execution.outcome import ContentType, Outcome, Payload
 from execution.pool import Bounds, Pool
 from execution.sandbox.limits import Limits
+from execution.sandbox.nesting import OnCall
 from tests.people import add_algorithm
 
 
@@ -21,23 +23,20 @@ class LocalCluster:
     """One pool of real sandboxes. Tells how many runs it was asked for."""
 
     def __init__(self) -> None:
-        self.pool = Pool(Bounds(slots=4, per_version=4), Limits())
+        self.pool = Pool(Bounds(slots=6, per_version=4), Limits())
         self.runs = 0
 
-    async def invoke(
-        self,
-        artefact: Artefact,
-        payload: Payload,
-        *,
-        call_id: str,
-        timeout_s: float,
-        wants_stdout: bool,
-        token: str,
-    ) -> Outcome:
+    async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
         """Run it here."""
         self.runs += 1
         return await self.pool.run(
-            artefact, payload, timeout_s=timeout_s, wants_stdout=wants_stdout
+            run.artefact,
+            run.payload,
+            timeout_s=run.timeout_s,
+            wants_stdout=run.wants_stdout,
+            on_call=on_call,
+            payer=run.payer,
+            depth=run.depth,
         )
 
     async def ready(self) -> bool:
@@ -79,13 +78,14 @@ class Market:
         timeout_s: float = 20,
         kind: ContentType = ContentType.JSON,
         wants_stdout: bool = False,
+        budget: int = NESTED_BUDGET,
     ) -> Answer:
         """Call as the payer, unless somebody else is named."""
         return await self.caller.call(
             actor or Actor(account_id=self.payer.id, name="payer"),
             Reference.parse(reference),
             Payload(kind, value),
-            CallOptions(timeout_s=timeout_s, wants_stdout=wants_stdout),
+            CallOptions(timeout_s=timeout_s, wants_stdout=wants_stdout, budget=budget),
         )
 
 

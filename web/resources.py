@@ -14,12 +14,12 @@ from core.settings import Settings
 from execution import starter
 from execution.calls import Caller
 from execution.cluster import Cluster
-from execution.ray_cluster import RayCluster, connect
+from execution.ray_cluster import RayCluster
 from execution.starter import Progress
 from search.tantivy_index import TantivyIndex
 from search.tasks import follow
 from web.auth.key_cache import KeyCache
-from web.auth.secret import derived, site_secret
+from web.auth.secret import channel_secret
 from web.state import State
 from web.up.postgres import database_url
 
@@ -33,14 +33,12 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
     """Open everything that requests need. `cluster` is given where one is there already."""
     url = settings.database_url or database_url(settings.home)
     if cluster is None:
-        connect(settings.home)
-        cluster = RayCluster()
+        cluster = RayCluster(settings.home, channel_secret(settings.home))
     async with db.connected(url) as sessions:
         ledger = await Ledger.open(url)
         caller = Caller(
-            sessions, ledger, cluster, home=settings.home,
-            secret=derived(site_secret(settings.home), "nested-call").hex(),
-        )  # fmt: skip
+            sessions, ledger, cluster, home=settings.home, concurrency=settings.concurrency
+        )
         state = State(
             settings=settings,
             sessions=sessions,

@@ -20,6 +20,7 @@ from core.settings import Settings
 from execution import starter
 from execution.builds import tasks
 from execution.ray_cluster import connect, deploy_pools
+from web.auth.secret import channel_secret
 from web.up.postgres import database_url
 
 log = structlog.get_logger()
@@ -70,7 +71,8 @@ async def _again(name: str, every_s: float, step: Callable[[], Awaitable[object]
 async def _deploy(settings: Settings) -> None:
     # A replica's own work is small beside that of its workers: one for two cores keeps up.
     replicas = max(1, (os.cpu_count() or 1) // 2)
-    await asyncio.to_thread(deploy_pools, gateway=_gateway(settings), replicas=replicas)
+    secret = channel_secret(settings.home)
+    await asyncio.to_thread(deploy_pools, secret=secret, replicas=replicas)
 
 
 async def _sweep(sessions: Sessions) -> None:
@@ -94,11 +96,3 @@ async def _publish_starter(sessions: Sessions, settings: Settings) -> None:
         await starter.submit_missing(sessions, settings.home, calls_others=True)
     except Exception:
         log.exception("the starter catalog could not be published")
-
-
-def _gateway(settings: Settings) -> str:
-    """Where replicas on this machine reach the site, whatever it is called from outside."""
-    if settings.ray_address is not None:
-        return settings.url
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"

@@ -10,7 +10,7 @@ from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.db import Sessions
 from core.errors import MarketError
-from execution.calls import DEEPEST
+from execution.bounds import DEEPEST
 from execution.outcome import Failure, Payload
 from execution.resolve import Resolver
 from execution.sandbox.limits import Limits

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from execution.pool import Bounds
 from execution.ray_cluster import POOL, RayCluster
 from execution.ray_head import head_command, temporary_folder
 
-GATEWAY = "http://127.0.0.1:9"
+SECRET = b"what gateways know"
 BOUNDS = Bounds(slots=4)
 
 
@@ -56,7 +56,7 @@ def installation() -> Iterator[Installation]:
         try:
             handlers = _handlers()
             ray_cluster.connect(home)
-            ray_cluster.deploy_pools(gateway=GATEWAY, replicas=1, bounds=BOUNDS)
+            ray_cluster.deploy_pools(secret=SECRET, replicas=1, bounds=BOUNDS)
             yield Installation(home, psutil.Process(head.pid), _handlers() == handlers)
             ray_cluster.disconnect()
         finally:
@@ -68,6 +68,8 @@ def installation() -> Iterator[Installation]:
 
 
 @pytest.fixture
-async def cluster(installation: Installation) -> RayCluster:
+async def cluster(installation: Installation) -> AsyncIterator[RayCluster]:
     """The cluster as a gateway has it."""
-    return RayCluster()
+    made = RayCluster(installation.home, SECRET)
+    yield made
+    made.close()

@@ -7,10 +7,11 @@ from typing import Any
 import psutil
 
 from execution import ray_cluster
+from execution.messages import Run
 from execution.outcome import Artefact, ContentType, Outcome, Payload
 from execution.ray_cluster import RayCluster
 from execution.ray_head import driver_environment, head_command, temporary_folder, token_file
-from tests.cluster.conftest import BOUNDS, GATEWAY, Installation
+from tests.cluster.conftest import BOUNDS, SECRET, Installation
 
 CODE = """
 import os, time
@@ -40,14 +41,8 @@ async def call(
     timeout_s: float = 30,
     stdout: bool = True,
 ) -> Outcome:
-    return await cluster.invoke(
-        artefact,
-        Payload(ContentType.TEXT, value.encode()),
-        call_id="c1",
-        timeout_s=timeout_s,
-        wants_stdout=stdout,
-        token="",
-    )
+    payload = Payload(ContentType.TEXT, value.encode())
+    return await cluster.invoke(Run(artefact, payload, "c1", timeout_s, wants_stdout=stdout))
 
 
 async def test_a_call_goes_all_the_way_and_back(cluster: RayCluster, tmp_path: Path) -> None:
@@ -80,7 +75,7 @@ async def test_an_unchanged_pool_is_left_alone(
 ) -> None:
     before = installation.replicas()
 
-    await asyncio.to_thread(ray_cluster.deploy_pools, gateway=GATEWAY, replicas=1, bounds=BOUNDS)
+    await asyncio.to_thread(ray_cluster.deploy_pools, secret=SECRET, replicas=1, bounds=BOUNDS)
 
     assert len(before) == 1
     assert installation.replicas() == before

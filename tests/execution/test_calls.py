@@ -1,6 +1,7 @@
 """A call: held, run in a sandbox, settled. What goes wrong is free and harms no next call."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -12,14 +13,23 @@ from billing.ledger import Ledger, Settlement
 from billing.models import Call, CallState, Hold
 from billing.pricing import COMPUTE_RATE, CREDIT
 from catalog.models import Algorithm, Visibility
-from core.accounts.actor import VISITOR, Actor
-from core.errors import BadInput, BadKey, InsufficientCredits, NotFound, SignInNeeded
-from execution.calls import Answer
-from execution.outcome import Payload
+from core.accounts.actor import VISITOR
+from core.errors import BadInput, InsufficientCredits, NotFound, SignInNeeded, TooManyCalls
+from execution.calls import Answer, Caller
+from execution.outcome import ContentType, Payload
 from tests.market import Market, actor_of
 from tests.people import add_person
 
 ECHO = "def apply(input):\n    return input\n"
+OUTER = """
+import algorium
+
+def apply(reference):
+    try:
+        return algorium.call(reference, reference)
+    except algorium.CallError as error:
+        return [error.type]
+"""
 MOODS = """
 import os, sys, time
 
@@ -151,6 +161,9 @@ async def test_without_enough_credit_nothing_runs(market: Market) -> None:
 async def test_a_burst_never_spends_more_than_there_is(market: Market) -> None:
     credit = 500 * CREDIT
     poor = await add_person(market.sessions, "poor", credit=credit)
+    market.caller = Caller(
+        market.sessions, market.money, market.cluster, home=market.home, concurrency=200
+    )
     code = "import time\ndef apply(x):\n    time.sleep(0.2)\n    return x\n"
     await market.publish("Slow", code, royalty=30 * CREDIT)
     # 50 are set aside for each, so that ten run at once; each then costs a little above 30.
@@ -230,36 +243,13 @@ async def test_a_deadline_is_bounded(market: Market, timeout_s: float) -> None:
         await market.call("author/Echo", timeout_s=timeout_s)
 
 
-async def test_a_nested_call_is_for_as_long_as_its_parent_runs(market: Market) -> None:
-    await market.publish("Echo", ECHO)
-    tokens: list[str] = []
-    actors: list[Actor] = []
-    run = market.cluster.invoke
-
-    async def invoke(*args: object, token: str, **more: object) -> object:
-        tokens.append(token)
-        actors.append(await market.caller.actor_of_token(token))
-        return await run(*args, token=token, **more)  # type: ignore[arg-type]
-
-    market.cluster.invoke = invoke  # type: ignore[method-assign, assignment]
-    await market.publish("Outer", ECHO, calls_others=True)
-    answer = await market.call("author/Outer")
-    (inner,) = actors
-    assert inner.account_id == market.payer.id
-    assert (inner.parent_id, inner.depth) == (answer.call_id, 1)
-    with pytest.raises(BadKey):
-        await market.caller.actor_of_token(tokens[0])
-    with pytest.raises(BadKey):
-        await market.caller.actor_of_token("call.made.up")
-
-
 @pytest.mark.parametrize("own", [False, True], ids=["a stranger's", "the caller's own"])
 async def test_code_of_a_stranger_cant_reach_what_is_private_to_its_caller(
     market: Market, own: bool
 ) -> None:
     owner = market.payer if own else market.author
     await add_person(market.sessions, "third")
-    await market.publish("Outer", ECHO, calls_others=True)
+    await market.publish("Outer", OUTER, calls_others=True)
     await market.publish("Secret", ECHO)
     async with market.sessions.begin() as session:
         for name, to, visibility in (
@@ -273,28 +263,121 @@ async def test_code_of_a_stranger_cant_reach_what_is_private_to_its_caller(
             )
     # The caller's own look-up, which must not be remembered for the stranger's code.
     await market.call("payer/Secret")
-    answers: list[object] = []
-    run = market.cluster.invoke
+    answer = await market.call(f"{owner.name}/Outer", b'"payer/Secret"')
 
-    async def invoke(*args: object, token: str, **more: object) -> object:
-        if token:
-            actor = await market.caller.actor_of_token(token)
-            try:
-                answers.append((await market.call("payer/Secret", actor=actor)).outcome.result)
-            except NotFound as refusal:
-                answers.append(refusal)
-        return await run(*args, token=token, **more)  # type: ignore[arg-type]
-
-    market.cluster.invoke = invoke  # type: ignore[method-assign, assignment]
-    await market.call(f"{owner.name}/Outer")
-    (answer,) = answers
-    assert isinstance(answer, Payload if own else NotFound)
+    result = answer.outcome.result
+    assert result is not None
+    assert result.data == (b"payer/Secret" if own else b'["EntityNotFoundError"]')
 
 
-async def test_algorithms_call_each_other_only_so_deep(market: Market) -> None:
-    await market.publish("Echo", ECHO)
-    with pytest.raises(BadInput, match="deep"):
-        await market.call("author/Echo", actor=Actor(account_id=market.payer.id, depth=6))
+async def test_each_nested_call_is_charged_by_itself_and_pays_its_own_author(
+    market: Market,
+) -> None:
+    third = await add_person(market.sessions, "third", credit=0)
+    await market.publish("Outer", OUTER, calls_others=True, royalty=10)
+    inner, _ = await market.publish("Echo", ECHO, royalty=100)
+    async with market.sessions.begin() as session:
+        await session.execute(
+            update(Algorithm).where(col(Algorithm.id) == inner.id).values(owner_id=third.id)
+        )
+    before, _ = await balance(market)
+
+    answer = await market.call("author/Outer", b'"third/Echo"')
+
+    assert answer.outcome.result == Payload(ContentType.TEXT, b"third/Echo")
+    async with market.sessions() as session:
+        outer, nested = await session.scalars(select(Call).order_by(col(Call.royalty)))
+        assert (nested.parent_id, nested.royalty, outer.royalty) == (outer.id, 100, 10)
+        assert (nested.account_id, outer.account_id) == (market.payer.id, market.payer.id)
+        for person, share in ((market.author, 7), (third, 70)):
+            assert (await ledger.wallet_of(session, person.id)).balance == share
+        spent = sum(one.royalty + one.compute for one in (outer, nested))
+        assert await ledger.differences(session) == []
+    assert await balance(market) == (before - spent, 0)
+
+
+async def test_a_circle_ends_with_the_chain_that_it_went(market: Market) -> None:
+    await market.publish("Outer", OUTER.replace("[error.type]", "str(error)"), calls_others=True)
+    answer = await market.call("author/Outer", b'"author/Outer"')
+    assert answer.outcome.result is not None
+    words = answer.outcome.result.data.decode()
+    assert "at most 5 deep" in words
+    assert words.count("author/Outer →") == 6
+    async with market.sessions() as session:
+        assert len((await session.scalars(select(Call))).all()) == 6
+    assert (await balance(market))[1] == 0
+
+
+async def test_many_that_call_themselves_never_wait_for_each_other_for_ever(
+    market: Market,
+) -> None:
+    # 12 at once, each six deep, in six slots.
+    await market.publish("Outer", OUTER.replace("[error.type]", "'deep'"), calls_others=True)
+    answers = await asyncio.gather(
+        *(market.call("author/Outer", b'"author/Outer"', timeout_s=60) for _ in range(12))
+    )
+    assert [one.outcome.result for one in answers] == [Payload(ContentType.TEXT, b"deep")] * 12
+    assert (await balance(market))[1] == 0
+
+
+async def test_a_budget_bounds_what_the_calls_inside_cost(market: Market) -> None:
+    await market.publish("Echo", ECHO, royalty=30 * CREDIT)
+    await market.publish(
+        "Often",
+        """
+import algorium
+
+def apply(times):
+    for n in range(times):
+        try:
+            algorium.call("author/Echo", n, timeout=10)
+        except algorium.CallError as error:
+            return [n, error.type, str(error)]
+    return times
+""",
+        calls_others=True,
+    )
+    # Each may cost 60: its royalty, and the outer call's thirty seconds of compute.
+    cheap = await market.call("author/Often", b"3", timeout_s=30, budget=100 * CREDIT)
+    enough = await market.call("author/Often", b"3", timeout_s=30, budget=125 * CREDIT)
+
+    assert cheap.outcome.result is not None
+    n, kind, words = json.loads(cheap.outcome.result.data)
+    assert (n, kind) == (2, "PaymentRequiredError")
+    assert "budget" in words
+    assert enough.outcome.result is not None
+    assert enough.outcome.result.data == b"3"
+
+
+async def test_what_a_call_has_begun_ends_with_it_and_costs_nothing(market: Market) -> None:
+    await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(60)\n")
+    await market.publish("Outer", OUTER, calls_others=True, royalty=10)
+    before = await balance(market)
+
+    answer = await market.call("author/Outer", b'"author/Slow"', timeout_s=2)
+
+    assert answer.outcome.failure is not None
+    assert answer.outcome.failure.type == "TimeoutError"
+    await market.caller.drain()
+    assert await balance(market) == before
+    async with market.sessions() as session:
+        calls = (await session.scalars(select(Call))).all()
+        assert [one.state for one in calls] == [CallState.FAILED] * 2
+
+
+async def test_an_account_has_only_so_many_calls_under_way(market: Market) -> None:
+    await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(0.3)\n    return x\n")
+    market.caller = Caller(
+        market.sessions, market.money, market.cluster, home=market.home, concurrency=3
+    )
+    results = await asyncio.gather(
+        *(market.call("author/Slow") for _ in range(5)), return_exceptions=True
+    )
+    assert [type(one) for one in results] == [Answer] * 3 + [TooManyCalls] * 2
+    async with market.sessions.begin() as session:
+        await ledger.grant(session, market.author.id, 1000 * CREDIT, "to call itself")
+    assert (await market.call("author/Slow", actor=actor_of(market.author))).outcome.result
+    assert (await market.call("author/Slow")).outcome.result
 
 
 async def test_a_bug_of_ours_gives_back_what_was_held(market: Market) -> None:

@@ -18,6 +18,7 @@ from tests.journeys.test_publishing import project
 from web.up import processes
 
 PATIENCE_S = 90
+SMALL = {"ALGORIUM_STARTER": "0", "ALGORIUM_CONCURRENCY": "500"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[list[Installation
     home = tmp_path_factory.mktemp("surviving") / "a home" / "deep"
     home.mkdir(parents=True)
     home.parent.chmod(0o700)
-    kept = [start(home, free_port(), ALGORIUM_STARTER="0")]
+    kept = [start(home, free_port(), **SMALL)]
     yield kept
     kept[-1].stop()
 
@@ -108,7 +109,7 @@ def test_everything_killed_at_once_is_recovered_by_the_next_start(
         with suppress(psutil.NoSuchProcess):
             process.kill()
     installation.process.wait(30)
-    again = start(installation.home, installation.port, ALGORIUM_STARTER="0")
+    again = start(installation.home, installation.port, **SMALL)
     own.append(again)
     until_it_answers(again, key)
     assert again.command("books", "verify") == "The books agree."
@@ -119,4 +120,4 @@ def test_an_orderly_stop_leaves_no_process(own: "list[Installation]") -> None:
     installation.stop()
     assert installation.process.returncode == 0
     assert processes.marked(installation.home) == []
-    own.append(start(installation.home, installation.port, ALGORIUM_STARTER="0"))
+    own.append(start(installation.home, installation.port, **SMALL))

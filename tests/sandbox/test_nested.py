@@ -1,11 +1,7 @@
 """Calls that an algorithm makes to others."""
 
 import asyncio
-import json
 
-import httpx
-
-from execution.nested import Gateway
 from execution.outcome import ContentType, Failure, Payload
 from tests.sandbox.authors import Author, again, failure_of, value_of
 
@@ -174,72 +170,3 @@ async def test_the_client_that_algorithmia_had_works_through_it(writer: Author) 
     )
 
     assert value_of(outcome) == "ada/Shout:HI"
-
-
-def gateway(answer: object, seen: list[httpx.Request]) -> Gateway:
-    def respond(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, content=json.dumps(answer))
-
-    made = Gateway("http://gateway:1/")
-    made._client = httpx.AsyncClient(transport=httpx.MockTransport(respond))
-    return made
-
-
-async def test_the_gateway_is_asked_as_any_client_would() -> None:
-    seen: list[httpx.Request] = []
-    asked = gateway({"result": "aGk=", "metadata": {"content_type": "binary"}}, seen)
-
-    got = await asked.call("ada/Shout/1.0.*", Payload(ContentType.BINARY, b"\x00"), "token")
-
-    assert got == Payload(ContentType.BINARY, b"hi")
-    assert str(seen[0].url) == "http://gateway:1/v1/algo/ada/Shout/1.0.*"
-    assert seen[0].headers["authorization"] == "Bearer token"
-    assert seen[0].headers["content-type"] == "application/octet-stream"
-    assert seen[0].content == b"\x00"
-
-
-async def test_the_gateways_refusals_keep_their_type() -> None:
-    asked = gateway({"error": {"message": "no credits", "error_type": "PaymentRequiredError"}}, [])
-
-    got = await asked.call("ada/Shout", Payload(ContentType.JSON, b"1"), "t")
-
-    assert got == Failure("PaymentRequiredError", "no credits")
-
-
-async def test_a_reference_cant_leave_the_gateways_path() -> None:
-    seen: list[httpx.Request] = []
-    asked = gateway({"result": 1}, seen)
-
-    for reference in (
-        "../admin?x#y",
-        "a/../../x",
-        "a/B/../..",
-        "",
-        "a",
-        "a/B/1.0.0/d",
-        "a/B\ud800",
-    ):
-        got = await asked.call(reference, Payload(ContentType.VOID, b""), "t")
-        assert isinstance(got, Failure)
-        assert got.type == "EntityNotFoundError"
-
-    assert seen == []
-
-
-async def test_an_answer_without_a_result_is_no_result() -> None:
-    got = await gateway({"title": "Nothing here"}, []).call(
-        "a/B", Payload(ContentType.VOID, b""), "t"
-    )
-
-    assert got == Failure("SystemError", "The answer could not be read.")
-
-
-async def test_an_unreachable_gateway_is_a_failure_like_any() -> None:
-    asked = Gateway("http://127.0.0.1:1")
-
-    got = await asked.call("ada/Shout", Payload(ContentType.JSON, b"1"), "t")
-    await asked.close()
-
-    assert isinstance(got, Failure)
-    assert got.type == "SystemError"

@@ -84,8 +84,16 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def ask(pool: Pool, artefact: Artefact, timeout_s: float = 20) -> "asyncio.Task[Outcome]":
-    return asyncio.create_task(pool.run(artefact, INPUT, timeout_s=timeout_s))
+def ask(
+    pool: Pool, artefact: Artefact, timeout_s: float = 20, *, payer: str = "", depth: int = 0
+) -> "asyncio.Task[Outcome]":
+    return asyncio.create_task(
+        pool.run(artefact, INPUT, timeout_s=timeout_s, payer=payer, depth=depth)
+    )
+
+
+def caller(name: str, memory_mib: int = 100) -> Artefact:
+    return Artefact(name, name, "/s", "", memory_mib, calls_others=True)
 
 
 Make = Callable[[], FakeWorker]
@@ -353,3 +361,74 @@ async def test_a_real_cancelled_call_ends_its_process(real: Pool, writer: Author
     assert (
         value_of(await real.run(writer.write("def apply(x): return x"), INPUT, timeout_s=20)) == 1
     )
+
+
+async def test_one_payers_many_calls_keep_no_other_waiting(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    pool = Pool(Bounds(slots=2), Limits(), make=make)
+    many = [ask(pool, version(f"m{n}"), payer="many") for n in range(6)]
+    await settle()
+    few = ask(pool, version("few"), payer="few")
+    await settle()
+    workers[0].goes_on.set()
+    await settle()
+    assert [one.artefact.name for one in workers if one.artefact] == ["m0", "m1", "few"]
+    for _ in range(8):
+        for worker in workers:
+            worker.goes_on.set()
+        await settle()
+    await asyncio.gather(*many, few)
+
+
+async def test_runs_that_call_others_leave_room_at_every_depth(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    pool = Pool(Bounds(slots=8, memory_mib=1600), Limits(), make=make)
+    runs = [ask(pool, caller(f"{depth}.{n}"), depth=depth) for depth in range(5) for n in range(8)]
+    await settle()
+    begun = [one.artefact.name[0] for one in workers if one.artefact]
+    assert [begun.count(str(depth)) for depth in range(5)] == [3, 1, 1, 1, 1]
+    # What calls nothing may have the last.
+    last = ask(pool, version("leaf"), depth=5)
+    await settle()
+    assert len(workers) == 8
+    for _ in range(20):
+        for worker in workers:
+            worker.goes_on.set()
+        await settle()
+    await asyncio.gather(*runs, last)
+
+
+async def test_a_run_inside_another_passes_those_that_wait_for_room(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    pool = Pool(Bounds(slots=8, memory_mib=400), Limits(), make=make)
+    first = ask(pool, caller("outer"), payer="p")
+    big = ask(pool, version("big", 400), payer="other")
+    await settle()
+    inner = ask(pool, version("inner", 400), payer="p", depth=1)
+    await settle()
+    assert [one.artefact.name for one in workers if one.artefact] == ["outer", "inner"]
+    for _ in range(4):
+        for worker in workers:
+            worker.goes_on.set()
+        await settle()
+    await asyncio.gather(first, big, inner)
+
+
+async def test_a_version_may_call_itself_though_it_has_all_the_workers_it_may_have(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    pool = Pool(Bounds(slots=20, per_version=2), Limits(), make=make)
+    outer = [ask(pool, caller("self")) for _ in range(4)]
+    await settle()
+    assert len(workers) == 2
+    inner = ask(pool, caller("self"), depth=1)
+    await settle()
+    assert len(workers) == 3
+    for _ in range(6):
+        for worker in workers:
+            worker.goes_on.set()
+        await settle()
+    await asyncio.gather(*outer, inner)

@@ -19,7 +19,9 @@ from core.accounts import service
 from core.db import Sessions
 from core.settings import Settings
 from execution.calls import Caller
-from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
+from execution.messages import Run
+from execution.outcome import ContentType, Failure, Outcome, Payload
+from execution.sandbox.nesting import OnCall
 from search.tantivy_index import TantivyIndex
 from search.tasks import Follower
 from tests.people import add_algorithm
@@ -45,18 +47,9 @@ class Told:
     )  # fmt: skip
     sent: list[Payload] = field(default_factory=list)
 
-    async def invoke(
-        self,
-        artefact: Artefact,
-        payload: Payload,
-        *,
-        call_id: str,
-        timeout_s: float,
-        wants_stdout: bool,
-        token: str,
-    ) -> Outcome:
+    async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
         """Answer."""
-        self.sent.append(payload)
+        self.sent.append(run.payload)
         return self.outcome
 
     async def ready(self) -> bool:
@@ -79,7 +72,7 @@ class Public:
         self.index = TantivyIndex()
         self.follower = Follower(sessions, self.index)
         self.settings = Settings(home=home, url=url, starter=False)
-        self.caller = Caller(sessions, money, self.cluster, home=home, secret="tests")
+        self.caller = Caller(sessions, money, self.cluster, home=home)
         self.state = {
             "settings": self.settings,
             "sessions": sessions,

@@ -195,7 +195,7 @@ async def test_the_owner_gets_what_was_printed_and_the_trace(
         (lambda key: {"key": key[:-1]}, 401, "AuthorizationError", "no key"),
         (lambda key: {"key": f"Basic {key}"}, 401, "AuthorizationError", "Simple KEY"),
         (lambda _: {"key": ""}, 401, "AuthorizationError", "needs a key"),
-        (lambda _: {"key": "Bearer call.made.up"}, 401, "AuthorizationError", "ended"),
+        (lambda _: {"key": "Bearer call.made.up"}, 401, "AuthorizationError", "no key"),
         (lambda _: {"content": b'{"a":'}, 400, "InputError", "no valid JSON"),
         (lambda _: {"content": b""}, 400, "InputError", "no valid JSON"),
         (lambda _: {"content": b"[" * 100_000}, 400, "InputError", "no valid JSON"),
@@ -211,6 +211,8 @@ async def test_the_owner_gets_what_was_printed_and_the_trace(
         (lambda _: {"path": "author/Kinds?timeout=soon"}, 400, "InputError", "timeout 'soon'"),
         (lambda _: {"path": "author/Kinds?timeout=nan"}, 400, "InputError", "timeout 'nan'"),
         (lambda _: {"path": "author/Kinds?timeout=3001"}, 400, "InputError", "3000"),
+        (lambda _: {"path": "author/Kinds?budget=all"}, 400, "InputError", "budget"),
+        (lambda _: {"path": "author/Kinds?budget=-1"}, 400, "InputError", "budget"),
         (lambda _: {"path": "author/Kinds?stdout=maybe"}, 400, "InputError", "stdout"),
         (lambda _: {"path": "author/Kinds?output=void"}, 400, "InputError", "output"),
     ],
@@ -280,3 +282,16 @@ async def test_without_credit_the_refusal_says_what_to_do(
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_other_methods_are_refused(site: httpx.AsyncClient, method: str) -> None:
     assert (await site.request(method, "/v1/algo/author/Kinds")).status_code == 405
+
+
+async def test_one_call_too_many_at_once_is_told_when_to_come_again(
+    site: httpx.AsyncClient, market: Market, key: str
+) -> None:
+    answer = await call(site, key=key)
+    assert answer.status_code == 200
+    site._transport.app._state["caller"]._concurrency = 0  # type: ignore[attr-defined]
+    answer = await call(site, key=key)
+    assert answer.status_code == 429
+    assert answer.json()["error"]["error_type"] == "RateLimitError"
+    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-charged-microcredits"] == "0"

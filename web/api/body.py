@@ -8,8 +8,9 @@ import orjson
 from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 
+from billing.pricing import parse_credits
 from core.errors import BadInput, TooLarge, UnsupportedType
-from execution.calls import DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S, CallOptions
+from execution.calls import DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S, NESTED_BUDGET, CallOptions
 from execution.outcome import ContentType, Payload
 
 LARGEST_BODY = 10 * 2**20
@@ -38,10 +39,12 @@ class CallQuery:
 
     @classmethod
     def from_params(cls, params: QueryParams) -> "CallQuery":
-        """Read `timeout`, `stdout` and `output`. Raises BadInput with the member's name."""
+        """Read `timeout`, `stdout`, `budget` and `output`. Raises BadInput with the name."""
         return cls(
             CallOptions(
-                timeout_s=_timeout(params.get("timeout")), wants_stdout=_flag(params, "stdout")
+                timeout_s=_timeout(params.get("timeout")),
+                wants_stdout=_flag(params, "stdout"),
+                budget=_budget(params.get("budget")),
             ),
             _output(params.get("output")),
         )
@@ -129,6 +132,15 @@ def _timeout(text: str | None) -> float:
             f"{LONGEST_TIMEOUT_S:.0f}. Nothing was charged."
         )
     return seconds
+
+
+def _budget(text: str | None) -> int:
+    if text is None:
+        return NESTED_BUDGET
+    try:
+        return parse_credits(text)
+    except BadInput as error:
+        raise BadInput(f"The budget can't be used: {error} Nothing was charged.") from error
 
 
 def _flag(params: QueryParams, name: str) -> bool:

@@ -9,9 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from catalog.names import Reference
-from core.accounts.actor import Actor
 from core.errors import MarketError, SignInNeeded
-from execution.calls import TOKEN
 from web.api.body import CallQuery, Output, read_payload
 from web.api.envelope import answer_of, refusal_of
 from web.auth.key_cache import actor_of_authorization
@@ -47,7 +45,8 @@ async def call(request: Request[State]) -> Response:
 
 
 async def _call(request: Request[State], output: Output) -> Response:
-    actor = await identify_program(request)
+    header = request.headers.get("authorization", "")
+    actor = await actor_of_authorization(header, request.state["keys"])
     if actor.is_visitor:
         raise SignInNeeded(
             "A call needs a key: send it as `Authorization: YOUR_KEY`. Keys are made on the "
@@ -58,15 +57,6 @@ async def _call(request: Request[State], output: Output) -> Response:
     payload = await read_payload(request)
     answer = await request.state["caller"].call(actor, reference, payload, query.options)
     return answer_of(answer, output)
-
-
-async def identify_program(request: Request[State]) -> Actor:
-    """Tell which program asks: by a key, or by the token of a running call."""
-    header = request.headers.get("authorization", "")
-    token = header.removeprefix("Bearer ")
-    if token.startswith(TOKEN):
-        return await request.state["caller"].actor_of_token(token)
-    return await actor_of_authorization(header, request.state["keys"])
 
 
 routes = [Route("/algo/{reference:path}", call, methods=["POST"], name="call")]

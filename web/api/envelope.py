@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from core.errors import InsufficientCredits, MarketError, NotFound
+from core.errors import InsufficientCredits, MarketError, NotFound, TooManyCalls
 from execution.calls import Answer
 from execution.outcome import ContentType, Failure, Payload
 from web.api.body import Output
@@ -62,6 +62,8 @@ def refusal_of(error: MarketError, output: Output) -> Response:
     headers = {"X-Error-Message": _header(error.message), "X-Charged-Microcredits": "0"}
     if error.status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Simple"
+    if isinstance(error, TooManyCalls):
+        headers["Retry-After"] = str(error.retry_after_s)
     return _json(body, HTTPStatus.OK if with_200 else error.status, headers)
 
 

@@ -39,5 +39,10 @@ def derived(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, purpose.encode(), sha256)
 
 
+def channel_secret(home: Path) -> bytes:
+    """Give what gateways and replicas of this installation know each other by."""
+    return derived(site_secret(home), "channel")
+
+
 def _read(place: Path) -> bytes:
     return bytes.fromhex(place.read_text().strip())

@@ -1,0 +1,128 @@
+"""All of a gateway's connections, and which of them a call goes over."""
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from execution.channel.link import Link, LinkLost
+from execution.messages import Run
+from execution.outcome import Outcome
+from execution.sandbox.nesting import OnCall
+
+log = logging.getLogger(__name__)
+
+# How often the directory is read again: what a new replica waits for its first call.
+LOOK_EVERY_S = 0.5
+# A version stays with the replica that has it warm until that has this many calls more than
+# the one that has the fewest.
+STICKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a replica listens."""
+
+    host: str
+    port: int
+
+
+class Directory(Protocol):
+    """Knows the replicas that there are."""
+
+    async def replicas(self) -> Mapping[str, Address]:
+        """Give the addresses of all replicas, by name; may raise OSError."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Strike a replica off, which nobody reaches; one that lives enters itself again."""
+        ...
+
+
+class Links:
+    """Connections to every replica in the directory, kept for as long as they hold."""
+
+    def __init__(self, directory: Directory, secret: bytes) -> None:
+        """Connect at the first need."""
+        self._directory = directory
+        self._secret = secret
+        self._links: dict[str, Link] = {}
+        self._looked_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
+
+    async def run(self, run: Run, on_call: OnCall | None, *, wait_s: float) -> Outcome:
+        """Run once on some replica, after waiting at most `wait_s` for one to be there.
+
+        Raises LinkLost where the replica was lost on the way, TimeoutError where none came.
+        """
+        if time.monotonic() - self._looked_at > LOOK_EVERY_S:
+            self._look()
+        link = self._pick(run.artefact.version_id)
+        if link is None:
+            link = await self._await_one(run.artefact.version_id, wait_s)
+        return await link.run(run, on_call)
+
+    async def ready(self, wait_s: float) -> bool:
+        """Whether a call sent now would find a replica."""
+        try:
+            await self._await_one("", wait_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        if self._looking is not None:
+            self._looking.cancel()
+        for link in self._links.values():
+            link.close()
+
+    def _pick(self, version_id: str) -> Link | None:
+        usable = [(name, link) for name, link in self._links.items() if link.usable]
+        if len(usable) <= 1:
+            return usable[0][1] if usable else None
+        fewest = min(link.under_way for _, link in usable)
+        near = [one for one in usable if one[1].under_way <= fewest + STICKS]
+        return max(near, key=lambda one: _affinity(version_id, one[0]))[1]
+
+    async def _await_one(self, version_id: str, wait_s: float) -> Link:
+        async with asyncio.timeout(wait_s):
+            while (link := self._pick(version_id)) is None:
+                await asyncio.shield(self._look())
+                if self._pick(version_id) is None:
+                    await asyncio.sleep(LOOK_EVERY_S / 5)
+        return link
+
+    def _look(self) -> "asyncio.Task[None]":
+        """Read the directory and connect to whoever is new; one look serves all who want one."""
+        if self._looking is None or self._looking.done():
+            self._looked_at = time.monotonic()
+            self._looking = asyncio.create_task(self._read_directory())
+        return self._looking
+
+    async def _read_directory(self) -> None:
+        try:
+            known = await self._directory.replicas()
+        except OSError as error:
+            log.warning("the directory of replicas can't be read: %s", error)
+            return
+        for name in [name for name, link in self._links.items() if not link.usable]:
+            if not self._links[name].under_way:
+                self._links.pop(name).close()
+        await asyncio.gather(
+            *(self._connect(name, known[name]) for name in known if name not in self._links)
+        )
+
+    async def _connect(self, name: str, address: Address) -> None:
+        try:
+            self._links[name] = await Link.open(address.host, address.port, self._secret)
+        except LinkLost as error:
+            log.info("replica %s is not there: %s", name, error)
+            await self._directory.forget(name)
+
+
+def _affinity(version_id: str, name: str) -> bytes:
+    return hashlib.blake2b(f"{version_id} {name}".encode(), digest_size=8).digest()
