@@ -67,4 +67,5 @@ def _fields(artefact: Artefact) -> tuple[Any, ...]:
         artefact.environment,
         artefact.memory_mib,
         artefact.calls_others,
+        artefact.language,
     )
