@@ -1,13 +1,13 @@
 """What the platform has to know of a language, and all that it knows."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from execution.builds.making import Log
 from execution.outcome import Artefact
 from execution.sandbox.program import Program
 
-Log = Callable[[str], None]
+__all__ = ["Language", "Log"]
 
 
 class Language(Protocol):

@@ -78,6 +78,15 @@ def language_of(folder: Path, name: str, said: object = None) -> Language:
     return language
 
 
+def can_run(folder: Path) -> bool:
+    """Whether what algorithmia.conf says of a project's language is offered here."""
+    word = _conf(folder)
+    try:
+        return not (isinstance(word, str) and _meant(word).missing())
+    except BuildFailed:
+        return False
+
+
 def entry_of(language: Language, folder: Path, name: str) -> str:
     """Give the path, inside the project, of its entry point. Raises BuildFailed."""
     entry = _entry(language, folder, name)
