@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from execution.outcome import ContentType, Payload
+from execution.outcome import ContentType, Failure, Payload
 from execution.sandbox.worker import Worker
 from tests.languages.workshop import Workshop
 from tests.sandbox.authors import WAYS, again, failure_of, value_of
@@ -118,6 +118,35 @@ async def test_it_runs_without_any_privilege(workshop: Workshop, way: Any) -> No
     assert set(status["Uid"].split()).isdisjoint({"0"})
     assert status["NoNewPrivs"] == "1"
     assert status["Seccomp"] == "2"
+
+
+async def test_others_are_called_through_the_platform(workshop: Workshop) -> None:
+    asked: list[tuple[str, Payload]] = []
+
+    async def on_call(reference: str, payload: Payload) -> Payload | Failure:
+        asked.append((reference, payload))
+        if payload.data == b"no":
+            return Failure("InputError", "it said no")
+        return payload
+
+    worker = await workshop.start(calls_others=True)
+    for value in ("Grüße", {"a": [1, None]}):
+        call = {"do": "call", "name": "ada/Echo", "with": value}
+        assert value_of(await again(worker, call, on_call=on_call)) == value
+    call = {"do": "call", "name": "ada/Echo", "with": "no"}
+    failure = failure_of(await again(worker, call, on_call=on_call))
+
+    assert (failure.type, failure.message) == ("AlgorithmError", "it said no")
+    assert {reference for reference, _ in asked} == {"ada/Echo"}
+    assert asked[0][1] == Payload(ContentType.TEXT, "Grüße".encode())
+
+
+async def test_nobody_is_called_without_the_permission(workshop: Workshop) -> None:
+    worker = await workshop.start()
+    failure = failure_of(await again(worker, {"do": "call", "name": "ada/Echo", "with": 1}))
+
+    assert failure.type == "AlgorithmError"
+    assert "permission" in failure.message
 
 
 async def test_a_process_left_behind_ends_with_its_worker(workshop: Workshop) -> None:

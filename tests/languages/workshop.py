@@ -44,8 +44,8 @@ class Workshop:
         limits = Limits(memory_mib=artefact.memory_mib, tmp_mib=16, file_mib=16)
         return worker, await worker.start(artefact, limits)
 
-    async def start(self, name: str = "Probe", way: Entrance | None = None) -> Worker:
+    async def start(self, name: str = "Probe", way: Entrance | None = None, **more: bool) -> Worker:
         """Build and start one project that can be loaded."""
-        worker, failure = await self.load(await self.built(name), way)
+        worker, failure = await self.load(await self.built(name, **more), way)
         assert failure is None, (failure, worker.load_output)
         return worker

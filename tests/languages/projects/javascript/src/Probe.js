@@ -1,4 +1,5 @@
 const fs = require('node:fs');
+const algorium = require('algorium');
 const { spawn } = require('node:child_process');
 
 class InputError extends Error {}
@@ -37,6 +38,8 @@ exports.apply = async function (value, state) {
     case 'leave':
       spawn('sleep', ['60'], { detached: true, stdio: 'ignore' }).unref();
       return null;
+    case 'call':
+      return algorium.call(value.name, value.with, { timeout: 5 });
     case 'exit':
       return process.exit(3);
     case 'hang':

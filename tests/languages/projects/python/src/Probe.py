@@ -4,6 +4,8 @@ import sys
 import time
 from pathlib import Path
 
+import algorium
+
 
 class InputError(Exception):
     pass
@@ -41,6 +43,8 @@ def apply(value, state):
             return Path("/proc/self/status").read_text()
         case "leave":
             subprocess.Popen(["sleep", "60"])
+        case "call":
+            return algorium.call(value["name"], value["with"], timeout=5)
         case "exit":
             os._exit(3)
         case "hang":
