@@ -77,6 +77,7 @@ class Version(SQLModel, table=True):
     # Microcredits a call. An integer, because royalties are split and summed, and a
     # fraction lost in a split is money lost.
     royalty: int = Field(sa_type=BigInteger)
+    language: str = Field(default="python", max_length=32)
     calls_others: bool = False
     memory_mib: int = 1024
     readme: str = ""

@@ -25,6 +25,7 @@ class Draft:
     licence: str
     number: Number
     royalty: int
+    language: str = "python"
     readme: str = ""
     calls_others: bool = False
     memory_mib: int = 1024
@@ -72,6 +73,7 @@ async def submit_version(
     )  # fmt: skip
     version.state = VersionState.QUEUED
     version.royalty = draft.royalty
+    version.language = draft.language
     version.calls_others = draft.calls_others
     version.memory_mib = draft.memory_mib
     version.readme = draft.readme

@@ -61,8 +61,8 @@ class Outcome:
 class Artefact:
     """Where a built version lies on a node, and what it may do.
 
-    `source` is the folder with `src/`, read-only; `environment` is the virtual environment
-    that its requirements were installed into. Both are absolute paths.
+    `source` is the folder with `src/`, read-only; `environment` is the folder that its build
+    made beside it, such as a virtual environment, "" for none. Both are absolute paths.
     """
 
     version_id: str
@@ -71,3 +71,4 @@ class Artefact:
     environment: str
     memory_mib: int = 1024
     calls_others: bool = False
+    language: str = "python"

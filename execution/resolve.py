@@ -121,9 +121,10 @@ class Resolver:
             version_id=str(version.id),
             name=algorithm.name,
             source=str(places.source_of(self._home, version.id)),
-            environment=str(places.environment_of(self._home, version.environment_digest)),
+            environment=places.environment_path(self._home, version.environment_digest),
             memory_mib=version.memory_mib,
             calls_others=version.calls_others,
+            language=version.language,
         )
 
 

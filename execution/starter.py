@@ -15,6 +15,7 @@ from core.db import Sessions
 from core.errors import BuildFailed, Conflict
 from execution.builds import tasks
 from execution.builds.source import Project, read_project
+from execution.languages import registry
 
 log = structlog.get_logger()
 
@@ -38,10 +39,14 @@ class Progress:
 
 
 def folders() -> list[Path]:
-    """The project folders of the starter catalog, in the order of their names."""
+    """The project folders of the starter catalog, in the order of their names.
+
+    Those in languages that this machine lacks are no part of it.
+    """
     if not FOLDER.is_dir():
         return []
-    return sorted(place for place in FOLDER.iterdir() if (place / "algorium.toml").is_file())
+    projects = (place for place in FOLDER.iterdir() if (place / "algorium.toml").is_file())
+    return sorted(place for place in projects if registry.can_run(place))
 
 
 async def submit_missing(sessions: Sessions, home: Path, *, calls_others: bool) -> int:

@@ -4,14 +4,8 @@ Two versions with the same resolved requirements share one. Only wheels are inst
 install then unpacks files and runs nobody's code.
 """
 
-import asyncio
-import fcntl
-import hashlib
 import os
-import shutil
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,12 +13,11 @@ from uv import find_uv_bin
 
 from core.errors import BuildFailed
 from execution.builds import places
+from execution.builds.making import COMPLETE, Log, digest_of, made_once, tool
 
-Log = Callable[[str], None]
+__all__ = ["COMPLETE", "base_python", "install", "plain_requirements", "resolve"]
 
-LIMIT_S = 600.0
 MOST_REQUIREMENTS = 200
-COMPLETE = ".complete"
 
 
 async def resolve(requirements: str, home: Path, log: Log) -> str:
@@ -50,14 +43,9 @@ async def install(locked: str, home: Path, log: Log) -> str:
 
     Gives its digest. A build that dies leaves nothing that another could take for whole.
     """
-    digest = hashlib.sha256(f"{sys.version}\n{locked}".encode()).hexdigest()[:32]
-    place = places.environment_of(home, digest)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    async with _alone(place.with_suffix(".lock")):
-        if (place / COMPLETE).exists():
-            log("Taking the environment of an earlier build with the same packages")
-            return digest
-        shutil.rmtree(place, ignore_errors=True)
+    digest = digest_of(sys.version, locked)
+
+    async def make(place: Path) -> None:
         await _uv(
             ["venv", str(place), "--python", base_python(), "--no-config", "--quiet"],
             home, log, failed="The environment can't be made",
@@ -71,7 +59,8 @@ async def install(locked: str, home: Path, log: Log) -> str:
                 ],
                 home, log, given=locked, failed="The packages can't be installed",
             )  # fmt: skip
-        (place / COMPLETE).touch()
+
+    await made_once(places.environment_of(home, digest), make, log)
     return digest
 
 
@@ -106,57 +95,10 @@ def base_python() -> str:
     return str(Path(sys.base_prefix, "bin", f"python{version}").resolve())
 
 
-@asynccontextmanager
-async def _alone(place: Path) -> AsyncIterator[None]:
-    """Let one build at a time, of any process, go past here."""
-    handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 async def _uv(arguments: list[str], home: Path, log: Log, *, failed: str, given: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        find_uv_bin(), *arguments,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE, env=_environment(os.environ, home), cwd=str(home),
+    cache = os.environ.get("UV_CACHE_DIR", str(home / "builds" / "cache"))
+    settings = {"UV_CACHE_DIR": cache, "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1"}
+    return await tool(
+        [find_uv_bin(), *arguments],
+        home, log, failed=failed, given=given, settings=settings, kept=("UV_",),
     )  # fmt: skip
-    try:
-        out, err = await asyncio.wait_for(process.communicate(given.encode()), LIMIT_S)
-    except TimeoutError as error:
-        raise BuildFailed(f"{failed}: it took more than {LIMIT_S / 60:.0f} minutes.") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-    said = err.decode("utf-8", "replace").strip()
-    for line in said.splitlines():
-        log(line.rstrip())
-    if process.returncode:
-        raise BuildFailed(f"{failed}: {_reason(said)}")
-    return out.decode()
-
-
-def _reason(said: str) -> str:
-    """Cut what uv says to one sentence: what follows its last arrow or error mark."""
-    lines = [line.strip(" \u2502\u251c\u2570\u2500\u25b6\u00d7") for line in said.splitlines()]
-    told = " ".join(line for line in lines if line)
-    return told.removeprefix("error: ")[:600] or "no reason was given."
-
-
-def _environment(outer: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Give uv only what it needs; an operator's own index and proxy settings are kept."""
-    kept = {
-        name: value
-        for name, value in outer.items()
-        if name.startswith(("UV_", "SSL_CERT_")) or name.upper().endswith("_PROXY")
-    }
-    return kept | {
-        "PATH": os.defpath,
-        "HOME": str(home),
-        "UV_CACHE_DIR": kept.get("UV_CACHE_DIR", str(home / "builds" / "cache")),
-        "UV_PYTHON_DOWNLOADS": "never",
-        "UV_NO_PROGRESS": "1",
-        "NO_COLOR": "1",
-    }

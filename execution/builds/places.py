@@ -15,10 +15,15 @@ def source_of(home: Path, version_id: UUID | str) -> Path:
 
 
 def environments(home: Path) -> Path:
-    """The folder with one virtual environment for each set of requirements."""
+    """The folder with what builds made beside sources: one folder for each content."""
     return home / "builds" / "environments"
 
 
 def environment_of(home: Path, digest: str) -> Path:
-    """The virtual environment of one set of requirements, shared by all that have the same."""
+    """What was built for one set of needs, shared by all versions that have the same."""
     return environments(home) / digest
+
+
+def environment_path(home: Path, digest: str) -> str:
+    """The same as an artefact says it: nothing where nothing had to be made."""
+    return str(environment_of(home, digest)) if digest else ""

@@ -2,7 +2,8 @@
 
 algorium.toml      name, summary, category, tags, licence, version, price, sample
 algorithmia.conf   the older file of the same purpose; `algoname` must agree where it is there
-src/<Name>.py      `apply(input)`, and `load()` where something is to be loaded once
+src/<Name>.py      `apply(input)`, and `load()` where something is to be loaded once; in another
+                   language, what its folder in execution/languages/ says
 requirements.txt   packages, where any are needed
 README.md          what the listing shows
 sample/            an input that must run before the version goes live
@@ -23,6 +24,7 @@ from catalog.models import Category, Visibility
 from catalog.names import check_name, parse_number
 from catalog.service import Draft
 from core.errors import BuildFailed, MarketError
+from execution.languages.registry import known, language_of
 from execution.outcome import ContentType
 
 MOST_FILES = 2_000
@@ -41,7 +43,6 @@ class Project:
 
     folder: Path
     draft: Draft
-    requirements: str
 
 
 def read_project(folder: Path) -> Project:
@@ -90,11 +91,6 @@ def _read(folder: Path) -> Project:
     version = _table(settings, "version")
     name = check_name(_text(about, "name"))
     _agree(folder, name)
-    if not (folder / "src" / f"{name}.py").is_file():
-        raise BuildFailed(
-            f"src/{name}.py is missing. The entry point is a file named as the algorithm, with a "
-            "function apply(input)."
-        )
     royalty = parse_credits(str(version.get("royalty_credits", "0")))
     if royalty > HIGHEST_ROYALTY:
         raise BuildFailed("algorium.toml: royalty_credits is above a million credits a call.")
@@ -106,23 +102,20 @@ def _read(folder: Path) -> Project:
         licence=_text(about, "licence", longest=40),
         number=parse_number(_text(version, "number")),
         royalty=royalty,
+        language=language_of(folder, name, about.get("language")).name,
         readme=_readme(folder),
         calls_others=version.get("calls_others", False) is True,
         memory_mib=_memory(settings.get("resources", {})),
         visibility=_word(Visibility, about, "visibility", Visibility.PUBLIC),
         source_digest=_digest(folder),
     )
-    requirements = folder / "requirements.txt"
-    return Project(
-        folder,
-        _with_sample(folder, draft, settings.get("sample", {})),
-        requirements.read_text() if requirements.is_file() else "",
-    )
+    return Project(folder, _with_sample(folder, draft, settings.get("sample", {})))
 
 
 def _check_files(folder: Path) -> None:
     """Refuse what can't be read whole, and links, which would show a file from elsewhere."""
-    for name in ("algorium.toml", "algorithmia.conf", "README.md", "requirements.txt", "src"):
+    own = ("algorium.toml", "algorithmia.conf", "README.md", "src")
+    for name in (*own, *(language.manifest for language in known())):
         if (folder / name).is_symlink():
             raise BuildFailed(f"{name} is a link. Put the file itself into the project.")
     count = size = 0

@@ -22,10 +22,11 @@ from catalog.service import Built
 from core.clock import now
 from core.db import Sessions
 from core.errors import BuildFailed
-from execution.builds import environment, places
+from execution.builds import places
 from execution.builds.check import check
 from execution.builds.nested import NestedRuns
 from execution.builds.source import Project, copy_project, read_project
+from execution.languages import registry
 from execution.models import Build, BuildState
 from execution.outcome import Artefact
 
@@ -123,21 +124,19 @@ async def _build(sessions: Sessions, home: Path, build_id: UUID, report: Report)
         algorithm = await session.get_one(Algorithm, version.algorithm_id)
     report.phase = "reading"
     project = read_project(places.source_of(home, version.id))
-    report.phase = "resolving"
-    locked = await environment.resolve(project.requirements, home, report)
-    for line in locked.splitlines():
-        if line and not line.startswith((" ", "#")):
-            report("  " + line.rstrip(" \\"))
     report.phase = "installing"
-    digest = await environment.install(locked, home, report)
+    name, language = project.draft.name, registry.named(project.draft.language)
+    report(f"It is written in {language.words()}")
+    digest = await language.build(project.folder, name, home, report)
     report.phase = "checking"
     artefact = Artefact(
         version_id=str(version.id),
-        name=project.draft.name,
+        name=name,
         source=str(project.folder),
-        environment=str(places.environment_of(home, digest)),
+        environment=places.environment_path(home, digest),
         memory_mib=project.draft.memory_mib,
         calls_others=project.draft.calls_others,
+        language=language.name,
     )
     nested = NestedRuns(sessions, home, algorithm.owner_id)
     outcome = await check(artefact, project.draft, nested.call, report)

@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any
 
-from execution.languages.python.program import program
+from execution.languages import registry
 from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox import wire
 from execution.sandbox.answers import failure_of, payload_of
@@ -85,6 +85,8 @@ class Worker:
             self.loaded_ms = _since(began)
         except Ended as end:
             failure = await self._start_failure(end)
+        except registry.NotOffered as refusal:
+            failure = Failure("SystemError", str(refusal))
         except (OSError, NoBubblewrap):
             log.exception("no sandbox for %s", artefact.version_id)
             failure = Failure("SystemError", "The sandbox could not be started.")
@@ -148,7 +150,7 @@ class Worker:
             await asyncio.shield(process.dispose())
 
     async def _open(self, artefact: Artefact, limits: Limits) -> None:
-        self._process = await spawn(program(artefact), limits, way=self._way)
+        self._process = await spawn(registry.program(artefact), limits, way=self._way)
         self._output = Output(self._process.output, limits.stdout_bytes)
         self._conversation = Conversation(self._receive, self._lost)
         await self._conversation.connect(self._process.wire)

@@ -1,5 +1,6 @@
 """Everything that the page of one algorithm shows, read at once."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from catalog.names import Selector
 from catalog.queries import Listing, Stars
 from core.accounts.actor import Actor
 from core.accounts.queries import keys_of
+from execution.languages import registry
 from web.pages.samples import Shown, sample_input, sample_output
 from web.pages.snippets import Snippet, Snippets
 from web.readme import readme_html
@@ -30,6 +32,7 @@ class ListingView:
     stars: Stars
     given: int
     figures: Figures
+    language: str
     readme: Markup
     sample: Shown | None
     output: Shown | None
@@ -105,6 +108,8 @@ async def read(request: Request[State], actor: Actor, version: str | None = None
         stars=stars,
         given=given,
         figures=figures,
+        # A runtime may be asked for its version, which starts a process once.
+        language=await asyncio.to_thread(registry.words, shown.language) if shown else "",
         readme=readme_html(shown.readme if shown is not None else "", listing.algorithm.name),
         sample=sample,
         output=sample_output(shown) if shown is not None else None,

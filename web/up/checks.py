@@ -30,13 +30,15 @@ def require(settings: Settings) -> None:
 def doctor(settings: Settings) -> int:
     """Print every check with what it found; gives the exit status, 2 where one failed."""
     failed = 0
-    for check in (system, home, space, git, sandbox, people, running):
+    for check in (system, home, space, git, sandbox, spoken, people, running):
         try:
             print(f"  ok  {check(settings)}")
         except CannotStart as problem:
             failed += 1
             print(f"  NO  {problem}")
     for remark in importlib.import_module("execution.sandbox.check").remarks():
+        print(f"note  {remark}")
+    for remark in languages():
         print(f"note  {remark}")
     verdict = "Nothing is in the way." if not failed else f"{failed} of these must be put right."
     print(verdict)
@@ -83,6 +85,19 @@ def sandbox(_: Settings) -> str:
     if problems:
         raise CannotStart(" ".join(problems), "Algorithms are never run without their sandbox.")
     return "algorithms can be locked into their sandbox"
+
+
+def spoken(_: Settings) -> str:
+    """Name the languages that algorithms can be written in here."""
+    registry = importlib.import_module("execution.languages.registry")
+    return f"algorithms can be in {', '.join(one.words() for one in registry.offered())}"
+
+
+def languages() -> list[str]:
+    """Name those that can't, and what each lacks."""
+    registry = importlib.import_module("execution.languages.registry")
+    missing = [(one.words(), one.missing()) for one in registry.known()]
+    return [f"{words} isn't offered. {lacks}" for words, lacks in missing if lacks]
 
 
 def port(settings: Settings) -> str:

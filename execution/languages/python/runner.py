@@ -4,7 +4,7 @@ Started by the launcher as `python -I -S -B runner.py CONFIG`.
 """
 
 # Without pathlib, which costs a sandbox some milliseconds at every start.
-# ruff: noqa: PTH112
+# ruff: noqa: PTH112, PTH118
 
 import json
 import os
@@ -15,15 +15,12 @@ from typing import NoReturn
 def main() -> NoReturn:
     """Give up privileges, enter the version's environment, then serve until the wire closes."""
     sys.path.insert(0, "/runner")
-    from execution.languages.python.confinement import (  # noqa: PLC0415 - the path is new
-        confine,
-        enter_environment,
-    )
+    from execution.languages.confinement import confine  # noqa: PLC0415 - the path is new
 
     config = json.loads(sys.argv[1])
     wire = confine(config)
     if os.path.isdir("/env"):
-        enter_environment("/env")
+        _enter("/env")
     from execution.languages.python.serving import Connection, Server  # noqa: PLC0415
 
     # No import of the author's may meet ours.
@@ -32,6 +29,15 @@ def main() -> NoReturn:
     for name in [name for name in sys.modules if name.split(".")[0] == "execution"]:
         del sys.modules[name]
     Server(Connection(wire), config["limits"]).serve()
+
+
+def _enter(folder: str) -> None:
+    """Become the interpreter of a virtual environment, as its own `python` would be."""
+    sys.prefix = sys.exec_prefix = folder
+    sys.executable = os.path.join(folder, "bin", "python")
+    import site  # noqa: PLC0415 - runs what the version's packages bring, so not before confine()
+
+    site.main()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,8 @@
 """First acts inside a sandbox, before any file of a version is read. Standard library only."""
 
-# Without pathlib, which costs a sandbox some milliseconds at every start.
-# ruff: noqa: PTH118
-
 import fcntl
 import os
 import resource
-import sys
 from typing import Any
 
 _MIB = 1024 * 1024
@@ -37,15 +33,6 @@ def confine(config: dict[str, Any]) -> int:
     os.umask(0o077)
     os.nice(_STAND_BACK)
     return wire
-
-
-def enter_environment(folder: str) -> None:
-    """Become the interpreter of a virtual environment, as its own `python` would be."""
-    sys.prefix = sys.exec_prefix = folder
-    sys.executable = os.path.join(folder, "bin", "python")
-    import site  # noqa: PLC0415 - runs what the version's packages bring, so not before confine()
-
-    site.main()
 
 
 def _lower(what: int, most: int) -> None:

@@ -1,0 +1,1 @@
+"""Algorithms written in JavaScript, run by Node."""

@@ -1,0 +1,1 @@
+"""Algorithms written in Perl, run by the system's own."""

@@ -1,0 +1,1 @@
+"""Algorithms written in Ruby, run by the system's own."""

@@ -1,0 +1,3 @@
+exports.apply = function (name, cb) {
+  cb(null, `Hello ${name}`);
+};

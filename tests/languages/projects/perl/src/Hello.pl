@@ -1,0 +1,6 @@
+sub apply {
+    my ($name) = @_;
+    return "Hello $name";
+}
+
+1;

@@ -1,0 +1,2 @@
+def apply(name):
+    return f"Hello {name}"

@@ -1,0 +1,3 @@
+def apply(name)
+  "Hello #{name}"
+end

@@ -1,0 +1,105 @@
+"""The way from a folder to a live version, for the first program in every language."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from catalog.models import Version, VersionState
+from core.db import Sessions
+from core.errors import BuildFailed
+from execution.builds import tasks
+from execution.builds.source import read_project
+from execution.languages import registry
+from execution.languages.language import Language
+from execution.languages.registry import NotOffered
+from execution.models import Build, BuildState
+from execution.outcome import Artefact
+from execution.sandbox.limits import Limits
+from execution.sandbox.worker import Worker
+from tests.languages.workshop import PROJECTS
+from tests.people import add_person
+
+TOML = """
+[algorithm]
+name = "Hello"
+summary = "Says hello"
+category = "text"
+licence = "MIT"
+[version]
+number = "1.0.0"
+[resources]
+memory_mib = 256
+[sample]
+input = "sample.txt"
+"""
+
+
+def project(folder: Path, language: str, said: str | None = None) -> Path:
+    place = folder / "Hello"
+    shutil.copytree(PROJECTS / language, place)
+    (place / "algorium.toml").write_text(TOML)
+    (place / "README.md").write_text("# Hello\n")
+    (place / "sample.txt").write_text("Bob")
+    if said is not None:
+        conf = {"username": "ada", "algoname": "Hello", "language": said}
+        (place / "algorithmia.conf").write_text(json.dumps(conf))
+    return place
+
+
+async def test_a_folder_in_any_language_becomes_a_live_version(
+    language: Language, sessions: Sessions, tmp_path: Path
+) -> None:
+    owner = await add_person(sessions, "author")
+    read = read_project(project(tmp_path, language.name))
+    submitted = await tasks.submit(sessions, tmp_path, owner.id, read)
+    await tasks.take(sessions)
+    await tasks.run(sessions, tmp_path, submitted)
+
+    async with sessions() as session:
+        build = await session.get_one(Build, submitted)
+        version = await session.get_one(Version, build.version_id)
+    assert build.state is BuildState.SUCCEEDED, build.log
+    assert (version.state, version.language) == (VersionState.LIVE, language.name)
+    assert version.sample_output == b"Hello Bob"
+    assert language.words() in build.log
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        *(("python3", "python"), ("python-3.x-1", "python"), ("python2-langpack", "python")),
+        *(("node-5.x-1", "javascript"), ("JavaScript", "javascript")),
+    ],
+)
+def test_the_names_of_older_projects_are_understood(tmp_path: Path, said: str, meant: str) -> None:
+    assert read_project(project(tmp_path, meant, said)).draft.language == meant
+
+
+def test_a_misspelt_key_of_an_old_template_is_understood(tmp_path: Path) -> None:
+    place = project(tmp_path, "javascript")
+    (place / "src" / "Hello.py").write_text("def apply(x): pass")
+    (place / "algorithmia.conf").write_text('{"langauge": "javascript"}')
+
+    assert read_project(place).draft.language == "javascript"
+
+
+def test_a_language_that_nothing_here_runs_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"'cobol'.*Python"):
+        read_project(project(tmp_path, "python", "cobol"))
+
+
+def test_an_entry_point_in_another_language_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"src/Hello\.js is missing"):
+        read_project(project(tmp_path, "python", "javascript"))
+
+
+async def test_a_version_whose_language_is_gone_says_so() -> None:
+    worker = Worker()
+    failure = await worker.start(Artefact("v", "Hello", "/s", "", language="cobol"), Limits())
+
+    assert failure is not None
+    assert (failure.type, "cobol" in failure.message) == ("SystemError", True)
+    with pytest.raises(NotOffered):
+        registry.named("cobol")

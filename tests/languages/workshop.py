@@ -1,0 +1,51 @@
+"""Projects of tests in any language, built and started as a market does it."""
+
+from pathlib import Path
+
+from execution.builds import places
+from execution.languages.language import Language
+from execution.outcome import Artefact, Failure
+from execution.sandbox.launcher import Entrance
+from execution.sandbox.limits import Limits
+from execution.sandbox.worker import Worker
+
+PROJECTS = Path(__file__).with_name("projects")
+MEMORY_MIB = 256
+
+
+class Workshop:
+    """Starts the projects of one language."""
+
+    def __init__(self, language: Language, home: Path) -> None:
+        self.language = language
+        self.home = home
+        self.workers: list[Worker] = []
+
+    async def built(self, name: str, folder: Path | None = None, **more: bool) -> Artefact:
+        """Build one project."""
+        source = folder or PROJECTS / self.language.name
+        digest = await self.language.build(source, name, self.home, lambda _: None)
+        return Artefact(
+            version_id=f"{self.language.name}-{name}",
+            name=name,
+            source=str(source),
+            environment=places.environment_path(self.home, digest),
+            memory_mib=MEMORY_MIB,
+            language=self.language.name,
+            **more,
+        )
+
+    async def load(
+        self, artefact: Artefact, way: Entrance | None = None
+    ) -> tuple[Worker, Failure | None]:
+        """Start it."""
+        worker = Worker(way=way)
+        self.workers.append(worker)
+        limits = Limits(memory_mib=artefact.memory_mib, tmp_mib=16, file_mib=16)
+        return worker, await worker.start(artefact, limits)
+
+    async def start(self, name: str = "Probe", way: Entrance | None = None, **more: bool) -> Worker:
+        """Build and start one project that can be loaded."""
+        worker, failure = await self.load(await self.built(name, **more), way)
+        assert failure is None, (failure, worker.load_output)
+        return worker
