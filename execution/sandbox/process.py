@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import resource
 import signal
 import socket
 import subprocess
@@ -21,6 +22,9 @@ from execution.sandbox.program import Program
 
 _PIPE_BYTES = 1024 * 1024
 _KILL_WAIT_S = 10.0
+# 0 would hold for files only: a kernel that pipes core dumps to a program of the machine, as
+# many do, would still hand it what a stranger's crash left. 1 is how it is told not to.
+_NO_CORE = (1, 1)
 
 
 @cache
@@ -99,7 +103,7 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     passed = [theirs.fileno(), options_read]
     cgroup = cgroups.create(limits)
     try:
-        filtered = _filter_pipe()
+        filtered = _filter_file()
         if filtered is not None:
             passed.append(filtered)
         options = launcher.arguments(
@@ -114,6 +118,7 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
             env={},
         )
         # It waits for its options, so that it has no children yet and they all will be inside.
+        resource.prlimit(popen.pid, resource.RLIMIT_CORE, _NO_CORE)
         if cgroup is not None:
             cgroup.join(popen.pid)
         before = options[: options.index("--")]
@@ -135,14 +140,17 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     return Process(popen, ours, output, cgroup)
 
 
-def _filter_pipe() -> int | None:
-    """Return a pipe to read the system call filter from."""
+def _filter_file() -> int | None:
+    """Return a file to read the system call filter from.
+
+    Not a pipe: those get small for a user that has many, and would then never take it whole.
+    """
     if not seccomp.supported():
         return None
-    read, write = os.pipe()
-    os.write(write, seccomp.program(platform.machine()))
-    os.close(write)
-    return read
+    file = os.memfd_create("filter")
+    os.write(file, seccomp.program(platform.machine()))
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def signal_name(number: int) -> str:

@@ -18,6 +18,8 @@ _HERE = Path(__file__).parent
 # Where no link can be made: filled at run time, or shown read-only.
 _TAKEN = ("/tmp", "/dev", "/proc", "/usr", "/etc", "/nix", _RUNNER)  # noqa: S108
 _COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
+# Never all of its folder: one that was installed into somebody's home has that for a folder.
+_OF_INTERPRETER = ("bin", "lib", "lib64", "libexec", "share")
 
 
 def program(artefact: Artefact) -> Program:
@@ -90,7 +92,9 @@ def _interpreters(environment: str) -> Iterator[tuple[str, str]]:
     for prefix in sorted(prefixes):
         outside = prefix.resolve()
         if str(outside) not in _COVERED and _is_interpreter(outside):
-            yield str(prefix), str(outside)
+            for part in _OF_INTERPRETER:
+                if (outside / part).is_dir():
+                    yield str(prefix / part), str(outside / part)
 
 
 def _is_interpreter(prefix: Path) -> bool:
