@@ -189,17 +189,3 @@ def _dead(pid: int) -> bool:
     except OSError:
         return True
     return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] in {b"Z", b"X"}
-
-
-def memory_bytes(pid: int) -> int:
-    """Return what the processes below `pid` hold together; pages shared by several count once."""
-    return sum(_proportional(process) for process in descendants(pid))
-
-
-def _proportional(pid: int) -> int:
-    for file, wanted in (("smaps_rollup", b"Pss:"), ("status", b"VmRSS:")):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/{file}").read_bytes().splitlines():
-                if line.startswith(wanted):
-                    return int(line.split()[1]) * 1024
-    return 0
