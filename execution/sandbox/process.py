@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import platform
+import re
 import resource
 import signal
 import socket
@@ -25,6 +26,7 @@ _KILL_WAIT_S = 10.0
 # 0 would hold for files only: a kernel that pipes core dumps to a program of the machine, as
 # many do, would still hand it what a stranger's crash left. 1 is how it is told not to.
 _NO_CORE = (1, 1)
+_ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 @cache
@@ -97,6 +99,7 @@ def _abandon(started: "asyncio.Future[Process]") -> None:
 
 def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     bubblewrap = launcher.bubblewrap()
+    copy = _copy(bubblewrap) if way is Entrance.NAMESPACE else None
     ours, theirs = socket.socketpair()
     output, printed = os.pipe()
     options_read, options_write = os.pipe()
@@ -110,12 +113,15 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
             program, limits, way=way, wire=theirs.fileno(), seccomp=filtered
         )
         popen = subprocess.Popen(
-            [bubblewrap, "--args", str(options_read), *options[options.index("--") :]],
+            [
+                bubblewrap if copy is None else f"/proc/{os.getpid()}/fd/{copy}",
+                *("--args", str(options_read), *options[options.index("--") :]),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=printed,
             pass_fds=passed,
-            env={},
+            env={} if copy is None else {"LD_LIBRARY_PATH": _libraries(bubblewrap)},
         )
         # It waits for its options, so that it has no children yet and they all will be inside.
         resource.prlimit(popen.pid, resource.RLIMIT_CORE, _NO_CORE)
@@ -131,13 +137,47 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
         raise
     finally:
         theirs.close()
-        for fd in (printed, options_read, options_write, *passed[2:]):
-            os.close(fd)
+        for fd in (printed, options_read, options_write, *passed[2:], copy):
+            if fd is not None:
+                os.close(fd)
     ours.setblocking(False)  # noqa: FBT003
     os.set_blocking(output, False)
     with contextlib.suppress(OSError):  # a smaller pipe only means more wake-ups
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return Process(popen, ours, output, cgroup)
+
+
+def _copy(bubblewrap: str) -> int | None:
+    """Return a copy in memory that nobody can change, if the file belongs to our own user.
+
+    The first process inside runs it, and there is a way from a process to its program that no
+    read-only mount bars: in a user namespace, what is inside could change the file's mode, and
+    with some kernels its contents, which every later sandbox would be started by.
+    """
+    contents = _own(bubblewrap)
+    if contents is None:
+        return None
+    file = os.memfd_create("bubblewrap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(file, contents)
+    os.fchmod(file, 0o555)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, _ALL_SEALS)
+    return file
+
+
+@cache
+def _own(path: str) -> bytes | None:
+    file = Path(path)
+    return file.read_bytes() if file.stat().st_uid == os.geteuid() else None
+
+
+@cache
+def _libraries(path: str) -> str:
+    """Return where a program finds its libraries; a copy has no place to look beside itself."""
+    shown = subprocess.run(
+        [path], env={"LD_TRACE_LOADED_OBJECTS": "1"}, capture_output=True, text=True, check=False
+    )
+    found = re.findall(r"=> (/\S+)/", shown.stdout)
+    return ":".join(sorted(set(found)))
 
 
 def _filter_file() -> int | None:
