@@ -19,6 +19,8 @@ SOURCE = "/algorithm"
 RUNNER = "/runner"
 WIRE = 12  # what runners that can choose find their connection at
 _COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
+# Never all of its folder: one that was installed into somebody's home has that for a folder.
+_OF_INTERPRETER = ("bin", "lib", "lib64", "libexec", "share")
 _PRELUDE = Path(__file__).with_name("prelude.py")
 
 
@@ -79,7 +81,9 @@ def interpreters(environment: str) -> Iterator[tuple[str, str]]:
     for prefix in sorted(prefixes):
         outside = prefix.resolve()
         if str(outside) not in _COVERED and _is_interpreter(outside):
-            yield str(prefix), str(outside)
+            for part in _OF_INTERPRETER:
+                if (outside / part).is_dir():
+                    yield str(prefix / part), str(outside / part)
 
 
 def _is_interpreter(prefix: Path) -> bool:

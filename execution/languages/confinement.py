@@ -25,7 +25,6 @@ def confine(config: dict[str, Any]) -> int:
         (resource.RLIMIT_NPROC, limits["processes"]),
         (resource.RLIMIT_FSIZE, limits["file_mib"] * _MIB),
         (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_CORE, 0),
         # Per process, and only a net below the bound on the whole tree that is kept from outside.
         (resource.RLIMIT_DATA, (2 * limits["memory_mib"] + 512) * _MIB),
     ):

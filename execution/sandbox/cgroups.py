@@ -16,9 +16,7 @@ from execution.sandbox.wire import MIB
 
 _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "algorium-"
-_OWN_PROCESSES = (
-    4  # the launcher, the first process of the sandbox, and room for one of each to end
-)
+OWN_PROCESSES = 4  # the launcher, the first process of the sandbox, and room for one of each to end
 _PERIOD_US = 100_000
 _numbers = count()
 
@@ -95,7 +93,7 @@ def _create_unified(places: Parents, name: str, limits: Limits) -> Cgroup:
     folder.mkdir()
     (folder / "memory.max").write_text(str(limits.memory_mib * MIB))
     (folder / "memory.oom.group").write_text("1")
-    (folder / "pids.max").write_text(str(limits.processes + _OWN_PROCESSES))
+    (folder / "pids.max").write_text(str(limits.processes + OWN_PROCESSES))
     for file, value in (
         ("memory.swap.max", "0"),
         ("cpu.max", f"{int(limits.cpus * _PERIOD_US)} {_PERIOD_US}"),
@@ -113,7 +111,7 @@ def _create_1(places: Parents, name: str, limits: Limits) -> Cgroup:
     with contextlib.suppress(OSError):
         (memory / "memory.memsw.limit_in_bytes").write_text(str(limits.memory_mib * MIB))
     for parent, file, value in (
-        (places.pids, "pids.max", limits.processes + _OWN_PROCESSES),
+        (places.pids, "pids.max", limits.processes + OWN_PROCESSES),
         (places.cpu, "cpu.cfs_quota_us", int(limits.cpus * _PERIOD_US)),
     ):
         if parent is not None:

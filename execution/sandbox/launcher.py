@@ -164,6 +164,9 @@ def _devices(limits: Limits) -> Iterator[tuple[str, ...]]:
     yield "--remount-ro", "/proc"
     yield "--dev", "/dev"
     yield *scratch, "/dev/shm"  # noqa: S108
+    # No terminals: nothing needs them, and there is one number of them for the whole machine.
+    yield "--tmpfs", "/dev/pts"
+    yield "--remount-ro", "/dev/pts"
     yield "--remount-ro", "/dev"
     yield *scratch, "/tmp"  # noqa: S108
 

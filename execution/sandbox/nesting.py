@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,7 +43,11 @@ class NestedCalls:
 
     async def _call(self, header: dict[str, Any], body: bytes, left: int) -> None:
         answer = await self._called(header, body, left)
-        reply: dict[str, Any] = {"kind": "answer", "id": header.get("id")}
+        number = header.get("id")
+        reply: dict[str, Any] = {
+            "kind": "answer",
+            "id": number if isinstance(number, int) else None,
+        }
         if isinstance(answer, Failure):
             reply["error"] = answer.type
             answer = Payload(ContentType.TEXT, answer.message.encode("utf-8", "replace"))
@@ -60,7 +65,7 @@ class NestedCalls:
         timeout_s = None
         try:
             if (wanted := header.get("timeout")) is not None:
-                timeout_s = float(wanted)
+                timeout_s = _seconds(wanted)
             payload = Payload(ContentType(str(header.get("type"))), body)
             async with asyncio.timeout(timeout_s):
                 return await self._on_call(str(header.get("ref")), payload)
@@ -71,3 +76,11 @@ class NestedCalls:
         except Exception:
             log.exception("nested call failed")
             return Failure("SystemError", "The call could not be made.")
+
+
+def _seconds(wanted: Any) -> float:  # noqa: ANN401
+    """Read a time; one that is no number has no place among the loop's timers."""
+    seconds = float(wanted)
+    if not math.isfinite(seconds):
+        raise ValueError(wanted)
+    return seconds

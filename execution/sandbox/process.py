@@ -5,6 +5,8 @@ import contextlib
 import fcntl
 import os
 import platform
+import re
+import resource
 import signal
 import socket
 import subprocess
@@ -21,6 +23,10 @@ from execution.sandbox.program import Program
 
 _PIPE_BYTES = 1024 * 1024
 _KILL_WAIT_S = 10.0
+# 0 would hold for files only: a kernel that pipes core dumps to a program of the machine, as
+# many do, would still hand it what a stranger's crash left. 1 is how it is told not to.
+_NO_CORE = (1, 1)
+_ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 @cache
@@ -93,27 +99,32 @@ def _abandon(started: "asyncio.Future[Process]") -> None:
 
 def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     bubblewrap = launcher.bubblewrap()
+    copy = _copy(bubblewrap) if way is Entrance.NAMESPACE else None
     ours, theirs = socket.socketpair()
     output, printed = os.pipe()
     options_read, options_write = os.pipe()
     passed = [theirs.fileno(), options_read]
     cgroup = cgroups.create(limits)
     try:
-        filtered = _filter_pipe()
+        filtered = _filter_file()
         if filtered is not None:
             passed.append(filtered)
         options = launcher.arguments(
             program, limits, way=way, wire=theirs.fileno(), seccomp=filtered
         )
         popen = subprocess.Popen(
-            [bubblewrap, "--args", str(options_read), *options[options.index("--") :]],
+            [
+                bubblewrap if copy is None else f"/proc/{os.getpid()}/fd/{copy}",
+                *("--args", str(options_read), *options[options.index("--") :]),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=printed,
             stderr=printed,
             pass_fds=passed,
-            env={},
+            env={} if copy is None else {"LD_LIBRARY_PATH": _libraries(bubblewrap)},
         )
         # It waits for its options, so that it has no children yet and they all will be inside.
+        resource.prlimit(popen.pid, resource.RLIMIT_CORE, _NO_CORE)
         if cgroup is not None:
             cgroup.join(popen.pid)
         before = options[: options.index("--")]
@@ -126,8 +137,9 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
         raise
     finally:
         theirs.close()
-        for fd in (printed, options_read, options_write, *passed[2:]):
-            os.close(fd)
+        for fd in (printed, options_read, options_write, *passed[2:], copy):
+            if fd is not None:
+                os.close(fd)
     ours.setblocking(False)  # noqa: FBT003
     os.set_blocking(output, False)
     with contextlib.suppress(OSError):  # a smaller pipe only means more wake-ups
@@ -135,14 +147,50 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     return Process(popen, ours, output, cgroup)
 
 
-def _filter_pipe() -> int | None:
-    """Return a pipe to read the system call filter from."""
+def _copy(bubblewrap: str) -> int | None:
+    """Return a copy in memory that nobody can change, if the file belongs to our own user.
+
+    The first process inside runs it, and there is a way from a process to its program that no
+    read-only mount bars: in a user namespace, what is inside could change the file's mode, and
+    with some kernels its contents, which every later sandbox would be started by.
+    """
+    contents = _own(bubblewrap)
+    if contents is None:
+        return None
+    file = os.memfd_create("bubblewrap", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(file, contents)
+    os.fchmod(file, 0o555)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, _ALL_SEALS)
+    return file
+
+
+@cache
+def _own(path: str) -> bytes | None:
+    file = Path(path)
+    return file.read_bytes() if file.stat().st_uid == os.geteuid() else None
+
+
+@cache
+def _libraries(path: str) -> str:
+    """Return where a program finds its libraries; a copy has no place to look beside itself."""
+    shown = subprocess.run(
+        [path], env={"LD_TRACE_LOADED_OBJECTS": "1"}, capture_output=True, text=True, check=False
+    )
+    found = re.findall(r"=> (/\S+)/", shown.stdout)
+    return ":".join(sorted(set(found)))
+
+
+def _filter_file() -> int | None:
+    """Return a file to read the system call filter from.
+
+    Not a pipe: those get small for a user that has many, and would then never take it whole.
+    """
     if not seccomp.supported():
         return None
-    read, write = os.pipe()
-    os.write(write, seccomp.program(platform.machine()))
-    os.close(write)
-    return read
+    file = os.memfd_create("filter")
+    os.write(file, seccomp.program(platform.machine()))
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def signal_name(number: int) -> str:
@@ -181,17 +229,3 @@ def _dead(pid: int) -> bool:
     except OSError:
         return True
     return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] in {b"Z", b"X"}
-
-
-def memory_bytes(pid: int) -> int:
-    """Return what the processes below `pid` hold together; pages shared by several count once."""
-    return sum(_proportional(process) for process in descendants(pid))
-
-
-def _proportional(pid: int) -> int:
-    for file, wanted in (("smaps_rollup", b"Pss:"), ("status", b"VmRSS:")):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/{file}").read_bytes().splitlines():
-                if line.startswith(wanted):
-                    return int(line.split()[1]) * 1024
-    return 0

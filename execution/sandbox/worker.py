@@ -9,12 +9,14 @@ from execution.languages import registry
 from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox import wire
 from execution.sandbox.answers import failure_of, payload_of
+from execution.sandbox.cgroups import OWN_PROCESSES
 from execution.sandbox.conversation import Conversation, Output
 from execution.sandbox.launcher import Entrance, NoBubblewrap
 from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import NestedCalls, OnCall
-from execution.sandbox.process import Process, memory_bytes, signal_name, spawn
+from execution.sandbox.process import Process, signal_name, spawn
 from execution.sandbox.remains import Remains
+from execution.sandbox.usage import Idle, Usage, usage
 
 __all__ = ["Ended", "OnCall", "Worker"]
 
@@ -49,6 +51,7 @@ class Worker:
         self._conversation: Conversation | None = None
         self._output: Output | None = None
         self._remains: Remains | None = None
+        self._idle: Idle | None = None
         self._limits = Limits()
         self._calls_others = False
         self._awaited: asyncio.Future[wire.Frame] | None = None
@@ -95,7 +98,7 @@ class Worker:
             raise
         else:
             if header["kind"] == "loaded":
-                self._remains = Remains(self._process.pid if self._process else 0)
+                self._look_after(self._process.pid if self._process else 0)
                 return None
             failure = Failure("LoadingError", *failure_of(body)[1:])
         if failure.type != "SystemError":  # else it is the launcher that spoke, of this machine
@@ -141,6 +144,8 @@ class Worker:
     async def stop(self) -> None:
         """End the process and everything in its sandbox; harmless when it has ended."""
         self._break(None)
+        if self._idle is not None:
+            self._idle.close()
         process, self._process = self._process, None
         if self._output is not None:
             self._output.close()
@@ -169,12 +174,16 @@ class Worker:
         if not self.usable or self._output is None:
             raise Ended(Failure("SystemError", "The algorithm's process has ended."))
         self._number += 1
+        if self._idle is not None:
+            self._idle.begin()
         self._nested = NestedCalls(self._reply, on_call if self._calls_others else None)
         self._output.begin(keep=wants_stdout)
 
     def _finish_run(self) -> None:
         self._awaited = None
         self._nested.cancel()
+        if self._idle is not None:
+            self._idle.finish()
 
     def _send(self, header: dict[str, Any], body: bytes = b"") -> None:
         if self._conversation is not None:
@@ -193,7 +202,7 @@ class Worker:
             return await self._awaited
 
     async def _watched(self, kinds: tuple[str, ...], timeout_s: float) -> wire.Frame:
-        """Expect a frame; where no control group holds the memory, look at it meanwhile."""
+        """Expect a frame; where no control group holds what is used, look at it meanwhile."""
         if self._process is None or self._process.cgroup is not None:
             return await self._expect(kinds, timeout_s)
         watch = asyncio.create_task(self._watch(self._process))
@@ -205,10 +214,31 @@ class Worker:
     async def _watch(self, process: Process) -> None:
         while True:
             await asyncio.sleep(_WATCH_S)
-            used = await asyncio.to_thread(memory_bytes, process.pid)
-            if used > self._limits.memory_mib * wire.MIB:
-                self._break(self._out_of_memory())
+            used = await asyncio.to_thread(usage, process.pid, memory=True)
+            if (failure := self._excess(used)) is not None:
+                self._break(failure)
                 return
+
+    def _excess(self, used: Usage) -> Failure | None:
+        """What to say of a sandbox that no control group held back."""
+        if self._process is None or self._process.cgroup is not None:
+            return None
+        if used.memory > self._limits.memory_mib * wire.MIB:
+            return self._out_of_memory()
+        if used.tasks > self._limits.processes + OWN_PROCESSES:
+            most = self._limits.processes
+            return Failure("SystemError", f"The algorithm started more than its {most} processes.")
+        return None
+
+    def _look_after(self, pid: int) -> None:
+        """Look from now on at what it leaves behind, and at what it does between runs."""
+        remains = self._remains = Remains(pid)
+        self._idle = Idle(
+            pid,
+            excess=lambda used: self._excess(used) is not None,
+            left=remains.any,
+            end=lambda: self._break(None),
+        )
 
     def _receive(self, header: dict[str, Any], body: bytes) -> None:
         kind, awaited = header.get("kind"), self._awaited

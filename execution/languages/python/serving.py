@@ -1,7 +1,7 @@
 """Answers one run after another inside a sandbox. Standard library only."""
 
 # Without pathlib, which costs a sandbox some milliseconds at every start.
-# ruff: noqa: PTH106, PTH108, PTH112, PTH114, PTH116, PTH118
+# ruff: noqa: PTH106, PTH108, PTH112, PTH114, PTH118
 
 import contextlib
 import fcntl
@@ -124,7 +124,6 @@ class Server:
         self._limits = limits
         self._output = Output()
         self._kept: set[str] = set()
-        self._tidied: list[int] = []
         self._calls_others = False
 
     def serve(self) -> NoReturn:
@@ -134,7 +133,6 @@ class Server:
         self._calls_others = bool(header["calls_others"])
         apply = self._load(header["name"])
         self._kept = set(_scratch_files())
-        self._tidied = _scratch_changes()
         self._wire.send({"kind": "loaded"})
         while True:
             self._run(apply, *self._wire.next_run())
@@ -192,7 +190,7 @@ class Server:
 
     def _tidy(self) -> bool:
         """Remove what the run left in its scratch folders; False if some of it stays."""
-        if not self._kept and _scratch_changes() == self._tidied:
+        if not self._kept and not any(map(os.listdir, SCRATCH)):
             return True
         clean = True
         for path in _scratch_files():
@@ -204,7 +202,6 @@ class Server:
                 )
             except OSError:
                 clean = False
-        self._tidied = _scratch_changes()
         return clean
 
     def _leave(self, end: BaseException) -> NoReturn:
@@ -223,11 +220,6 @@ def _scratch_files() -> list[str]:
         for folder, folders, files in os.walk(top, topdown=False):
             found += [os.path.join(folder, name) for name in (*files, *folders)]
     return found
-
-
-def _scratch_changes() -> list[int]:
-    """Return when the scratch folders' own entries last changed."""
-    return [os.stat(top).st_ctime_ns for top in SCRATCH]
 
 
 def _threads_left(before: set[threading.Thread]) -> bool:
