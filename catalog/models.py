@@ -29,6 +29,13 @@ class Visibility(StrEnum):
     PRIVATE = "private"
 
 
+class Isolation(StrEnum):
+    """Whose calls a worker of a version may run one after another."""
+
+    SHARED = "shared"
+    CALLER = "caller"
+
+
 class VersionState(StrEnum):
     """Where a version is on its way to callers."""
 
@@ -80,6 +87,12 @@ class Version(SQLModel, table=True):
     language: str = Field(default="python", max_length=32)
     calls_others: bool = False
     memory_mib: int = 1024
+    isolation: Isolation = choice(Isolation, default=Isolation.SHARED)
+    # Seconds that a call has where its caller gives none.
+    timeout_s: int = 300
+    # Beyond how many calls at once it gets a replica more, and the most that it gets.
+    target_ongoing: int = 4
+    max_replicas: int = 4
     readme: str = ""
     sample_type: str | None = Field(default=None, max_length=8)
     sample_input: bytes | None = Field(default=None, sa_type=LargeBinary)

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select, update
 
-from catalog.models import Algorithm, Category, Rating, Version, VersionState, Visibility
+from catalog.models import Algorithm, Category, Isolation, Rating, Version, VersionState, Visibility
 from catalog.names import Number, check_name
 from core.accounts.actor import Actor
 from core.clock import now
@@ -29,6 +29,10 @@ class Draft:
     readme: str = ""
     calls_others: bool = False
     memory_mib: int = 1024
+    isolation: Isolation = Isolation.SHARED
+    timeout_s: int = 300
+    target_ongoing: int = 4
+    max_replicas: int = 4
     visibility: Visibility = Visibility.PUBLIC
     sample_type: str | None = None
     sample_input: bytes | None = None
@@ -76,6 +80,10 @@ async def submit_version(
     version.language = draft.language
     version.calls_others = draft.calls_others
     version.memory_mib = draft.memory_mib
+    version.isolation = draft.isolation
+    version.timeout_s = draft.timeout_s
+    version.target_ongoing = draft.target_ongoing
+    version.max_replicas = draft.max_replicas
     version.readme = draft.readme
     version.sample_type = draft.sample_type
     version.sample_input = draft.sample_input

@@ -34,7 +34,6 @@ from execution.resolve import Resolver, Runnable
 
 log = structlog.get_logger()
 
-DEFAULT_TIMEOUT_S = 300.0
 LONGEST_TIMEOUT_S = 3000.0
 # A hold outlives its call's deadline by this much, so that no call that still may be settled
 # loses it; what a killed gateway held comes back after as long.
@@ -51,10 +50,11 @@ SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 class CallOptions:
     """What a caller may ask of one call.
 
-    `budget` bounds what the calls inside it may cost together, in microcredits.
+    Without `timeout_s` it has the time that its author gives it. `budget` bounds what the calls
+    inside it may cost together, in microcredits.
     """
 
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float | None = None
     wants_stdout: bool = False
     budget: int = NESTED_BUDGET
 
@@ -174,22 +174,28 @@ class Caller:
         options: CallOptions,
         budget: Budget,
         chain: tuple[str, ...] = (),
+        deadline: float | None = None,
         stop: "asyncio.Future[None] | None" = None,
     ) -> asyncio.Task[Answer]:
-        """Check and hold, then start the run, which `stop` ends early."""
+        """Check and hold, then start the run, which `stop` ends early, and `deadline` at last."""
         began = time.perf_counter()
-        if not 0 < options.timeout_s <= LONGEST_TIMEOUT_S:
+        wished_s = options.timeout_s
+        if wished_s is not None and not 0 < wished_s <= LONGEST_TIMEOUT_S:
             raise BadInput(
                 f"The timeout must be above 0 and at most {LONGEST_TIMEOUT_S:.0f} seconds. "
                 "Nothing was charged."
             )
         runnable = await self._resolver.resolve(actor, reference)
-        limit = pricing.most(royalty=runnable.royalty, timeout_s=options.timeout_s)
+        timeout_s = runnable.timeout_s if wished_s is None else wished_s
+        if deadline is not None:
+            left_s = deadline - asyncio.get_running_loop().time()
+            timeout_s = max(0.001, min(timeout_s, left_s))
+        limit = pricing.most(royalty=runnable.royalty, timeout_s=timeout_s)
         call_id = uuid4()
         if actor.depth > 0:
             budget.take(limit)
         try:
-            await self._hold(call_id, runnable, limit, options.timeout_s)
+            await self._hold(call_id, runnable, limit, timeout_s)
         except BaseException:
             if actor.depth > 0:
                 budget.give_back(limit)
@@ -202,12 +208,14 @@ class Caller:
                 # A stranger's code spends its caller's credit, and sees nothing of what is his.
                 public_only=actor.public_only or not runnable.owned,
             ),
-            deadline=asyncio.get_running_loop().time() + options.timeout_s,
+            deadline=asyncio.get_running_loop().time() + timeout_s,
             budget=budget,
             chain=(*chain, f"{reference.owner}/{reference.name}"),
         )
         task = asyncio.create_task(
-            self._run(call_id, actor, runnable, payload, options, limit, began, frame, stop)
+            self._run(
+                call_id, actor, runnable, payload, options, timeout_s, limit, began, frame, stop
+            )
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -234,16 +242,15 @@ class Caller:
             return Failure(
                 "InputError", f"Algorithms call each other at most {DEEPEST} deep: {chain}."
             )
-        left = frame.deadline - asyncio.get_running_loop().time()
-        options = CallOptions(timeout_s=max(0.001, min(DEFAULT_TIMEOUT_S, left)))
         try:
             task = await self._begin(
                 frame.actor,
                 Reference.parse(reference),
                 payload,
-                options,
+                CallOptions(),
                 frame.budget,
                 frame.chain,
+                frame.deadline,
                 stop,
             )
         except MarketError as error:
@@ -274,6 +281,7 @@ class Caller:
         runnable: Runnable,
         payload: Payload,
         options: CallOptions,
+        timeout_s: float,
         limit: int,
         began: float,
         frame: Frame,
@@ -281,7 +289,16 @@ class Caller:
     ) -> Answer:
         cost = FREE
         try:
-            outcome = await self._outcome(call_id, actor, runnable, payload, options, frame, stop)
+            run = Run(
+                artefact=runnable.artefact,
+                payload=payload,
+                call_id=str(call_id),
+                timeout_s=timeout_s,
+                wants_stdout=options.wants_stdout and runnable.owned,
+                payer=str(runnable.payer_id),
+                depth=actor.depth,
+            )
+            outcome = await self._outcome(run, runnable, frame, stop)
             if outcome.failure is None:
                 cost = pricing.charge(royalty=runnable.royalty, ran_ms=outcome.ran_ms, limit=limit)
             duration_ms = (time.perf_counter() - began) * 1000
@@ -301,24 +318,8 @@ class Caller:
         )
 
     async def _outcome(
-        self,
-        call_id: UUID,
-        actor: Actor,
-        runnable: Runnable,
-        payload: Payload,
-        options: CallOptions,
-        frame: Frame,
-        stop: "asyncio.Future[None] | None",
+        self, run: Run, runnable: Runnable, frame: Frame, stop: "asyncio.Future[None] | None"
     ) -> Outcome:
-        run = Run(
-            artefact=runnable.artefact,
-            payload=payload,
-            call_id=str(call_id),
-            timeout_s=options.timeout_s,
-            wants_stdout=options.wants_stdout and runnable.owned,
-            payer=str(runnable.payer_id),
-            depth=actor.depth,
-        )
         on_call = partial(self._nested, frame) if runnable.artefact.calls_others else None
         try:
             outcome = await _until(stop, self._cluster.invoke(run, on_call))
@@ -326,7 +327,7 @@ class Caller:
             return Outcome(None, Failure("SystemError", "The call that made it ended first."))
         except Exception:
             # A bug of ours: what was held must come back at once all the same.
-            log.exception("a run failed inside the platform", call=str(call_id))
+            log.exception("a run failed inside the platform", call=run.call_id)
             return Outcome(None, Failure("SystemError", "The platform failed. Try again."))
         if outcome.failure is not None and not runnable.owned:
             # The trace quotes lines of the source, which is its author's alone to read.

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
+from sqlalchemy import CheckConstraint
 from sqlmodel import Field, SQLModel
 
 from core.db import choice, moment
@@ -34,3 +35,15 @@ class Build(SQLModel, table=True):
     # Said again and again while it runs: a build whose worker died is taken up by another.
     seen_at: datetime | None = moment(default=None, nullable=True)
     finished_at: datetime | None = moment(default=None, nullable=True)
+
+
+class Application(SQLModel, table=True):
+    """A version that has replicas of its own: how many it is to have, and how many run."""
+
+    __tablename__ = "application"
+    __table_args__ = (CheckConstraint("replicas > 0", name="replicas"),)
+
+    version_id: UUID = Field(primary_key=True, foreign_key="version.id")
+    replicas: int
+    running: int = 0
+    changed_at: datetime = moment()

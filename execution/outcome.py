@@ -72,3 +72,5 @@ class Artefact:
     memory_mib: int = 1024
     calls_others: bool = False
     language: str = "python"
+    # Whether no worker of it may run calls of two payers.
+    apart: bool = False

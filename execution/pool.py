@@ -14,6 +14,10 @@ from execution.sandbox.worker import OnCall, Worker
 __all__ = ["Bounds", "Pool"]
 
 
+# A version, and where its workers are kept apart, whose calls they run.
+_Key = tuple[Artefact, str]
+
+
 @dataclass(eq=False, slots=True)
 class _Place:
     """A slot that is taken: by a worker, or by one that is about to start."""
@@ -54,7 +58,7 @@ class Pool:
         self._bounds = bounds
         self._limits = limits
         self._make = make
-        self._idle: dict[Artefact, list[_Place]] = {}
+        self._idle: dict[_Key, list[_Place]] = {}
         self._taken: dict[Artefact, int] = {}
         self._runs: Counter[str] = Counter()
         self._calling = 0
@@ -215,9 +219,8 @@ class Pool:
 
     def _waits_for_room(self, waiter: _Waiter) -> bool:
         artefact, depth = waiter.artefact, waiter.depth
-        return self._may_call(artefact, depth) and self._taken.get(
-            artefact, 0
-        ) < self._bounds.of_one_version(depth)
+        taken = self._taken.get(artefact, 0)
+        return self._may_call(artefact, depth) and taken < self._bounds.of_one_version(depth)
 
     def _may_call(self, artefact: Artefact, depth: int) -> bool:
         """Whether a run that may call others leaves enough for what those at its depth call."""
@@ -232,22 +235,32 @@ class Pool:
         artefact, depth = waiter.artefact, waiter.depth
         if not self._may_call(artefact, depth):
             return None
-        place = self._idle_place(artefact)
+        place = self._idle_place(_key(artefact, waiter.payer))
         if place is None:
-            taken = self._taken.get(artefact, 0)
-            if not may_grow or taken >= self._bounds.of_one_version(depth):
+            if not may_grow:
+                return None
+            most = self._bounds.of_one_version(depth)
+            if self._taken.get(artefact, 0) >= most and not self._evict_anothers(artefact):
                 return None
             if not self._make_room(artefact.memory_mib, depth):
                 return None
             self._slots += 1
             self._memory_mib += artefact.memory_mib
-            self._taken[artefact] = taken + 1
+            self._taken[artefact] = self._taken.get(artefact, 0) + 1
             place = _Place(artefact, self._make())
         self._enter(place, waiter.payer)
         return place
 
-    def _idle_place(self, artefact: Artefact) -> _Place | None:
-        while places := self._idle.get(artefact):
+    def _evict_anothers(self, artefact: Artefact) -> bool:
+        """Of a version whose workers are kept apart, end the one that was idle the longest."""
+        idle = [one for key, ones in self._idle.items() if key[0] == artefact for one in ones]
+        if not artefact.apart or not idle:
+            return False
+        self._evict(min(idle, key=lambda place: place.used_at))
+        return True
+
+    def _idle_place(self, key: _Key) -> _Place | None:
+        while places := self._idle.get(key):
             place = places.pop()
             if place.worker.usable:
                 return place
@@ -298,7 +311,7 @@ class Pool:
         self._leave(place)
         if place.worker.usable and not self._closed:
             place.used_at = time.monotonic()
-            self._idle.setdefault(place.artefact, []).append(place)
+            self._idle.setdefault(_key(place.artefact, place.payer), []).append(place)
             self._watch_idle()
         else:
             self._retire(place)
@@ -313,7 +326,7 @@ class Pool:
             self._give_back(place)
 
     def _evict(self, place: _Place) -> None:
-        self._idle[place.artefact].remove(place)
+        self._idle[_key(place.artefact, place.payer)].remove(place)
         self._retire(place)
 
     def _retire(self, place: _Place) -> None:
@@ -324,8 +337,9 @@ class Pool:
         self._taken[artefact] -= 1
         if not self._taken[artefact]:
             del self._taken[artefact]
-        if not self._idle.get(artefact):
-            self._idle.pop(artefact, None)
+        key = _key(artefact, place.payer)
+        if not self._idle.get(key):
+            self._idle.pop(key, None)
         self._spawn(place.worker.stop())
 
     # In the background.
@@ -348,6 +362,10 @@ class Pool:
                 self._evict(place)
         if self._idle:
             self._watch_idle()
+
+
+def _key(artefact: Artefact, payer: str) -> _Key:
+    return artefact, payer if artefact.apart else ""
 
 
 def _failed(kind: str, message: str) -> Outcome:

@@ -1,4 +1,6 @@
-"""Ray and Ray Serve as the `Cluster`; it, `replica.py` and `ray_directory.py` alone import Ray.
+"""Ray and Ray Serve as the `Cluster`.
+
+The four modules `ray_*.py` and `replica.py` alone import Ray.
 
 Ray reads much of its environment when it is imported, so nothing here imports it before
 `connect` or `RayCluster` has set that. Serve keeps the replicas; calls go to them over
@@ -7,22 +9,17 @@ connections of their own (`execution.channel`), whose addresses lie in the head'
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
-import signal
 import socket
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from execution.channel.link import LinkLost
 from execution.channel.links import Links
 from execution.messages import Run
 from execution.outcome import Failure, Outcome
-from execution.pool import Bounds
+from execution.ray_applications import signals_kept
 from execution.ray_directory import RayDirectory
 from execution.ray_head import (
     ADDRESS_FILE,
@@ -30,15 +27,12 @@ from execution.ray_head import (
     head_command,
     temporary_folder,
 )
-from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import OnCall
 
-__all__ = ["NoCluster", "RayCluster", "connect", "deploy_pools", "disconnect", "head_command"]
+__all__ = ["NoCluster", "RayCluster", "connect", "directory_of", "disconnect", "head_command"]
 
 log = logging.getLogger(__name__)
 
-POOL = "python-cpu"
-_DEPLOYMENT = "PoolReplica"
 _NAMESPACE = "algorium"
 # What an answer takes on its way, after the replica has kept the deadline by itself.
 _GRACE_S = 2.0
@@ -62,7 +56,7 @@ def connect(home: Path, *, timeout_s: float = 60.0) -> None:
     if ray.is_initialized():
         return
     address = os.environ.get("RAY_ADDRESS") or _await_head(home, timeout_s)
-    with _signals_kept():
+    with signals_kept():
         try:
             ray.init(
                 address=address, namespace=_NAMESPACE, log_to_driver=False, logging_level="warning"
@@ -75,46 +69,8 @@ def disconnect() -> None:
     """Leave Ray; what is deployed goes on."""
     import ray  # noqa: PLC0415
 
-    with _signals_kept():
+    with signals_kept():
         ray.shutdown()
-
-
-def deploy_pools(
-    *,
-    secret: bytes,
-    replicas: int,
-    bounds: Bounds | None = None,
-    limits: Limits | None = None,
-) -> None:
-    """Bring the pool to what is asked; leave it alone where it already is. Blocks.
-
-    `secret` is what gateways show that they know. Memory is bounded per replica.
-    """
-    from ray import serve  # noqa: PLC0415
-
-    from execution.replica import PoolReplica  # noqa: PLC0415 - imports Ray
-
-    wanted = {
-        "secret": secret,
-        "bounds": asdict(bounds or Bounds()),
-        "limits": asdict(limits or Limits()),
-    }
-    fingerprint = _fingerprint(repr((sorted(wanted.items()), replicas)))
-    with _signals_kept():
-        serve.start(proxy_location="Disabled", logging_config={"enable_access_log": False})
-        if _running(serve) == fingerprint:
-            return
-        deployment = serve.deployment(
-            PoolReplica,
-            name=_DEPLOYMENT,
-            num_replicas=replicas,
-            ray_actor_options={"num_cpus": 0.5},
-            # How long calls under way may take to end when a new pool takes the place of this.
-            graceful_shutdown_timeout_s=30,
-            health_check_period_s=5,
-            logging_config={"enable_access_log": False},
-        )
-        serve.run(deployment.bind(fingerprint, **wanted), name=POOL, route_prefix=None)
 
 
 class RayCluster:
@@ -123,7 +79,7 @@ class RayCluster:
     def __init__(self, home: Path, secret: bytes) -> None:
         """`secret` is the one that the pools were deployed with. Connects at the first need."""
         os.environ.update(driver_environment(home))
-        self._links = Links(RayDirectory(lambda: _address(home)), secret)
+        self._links = Links(directory_of(home), secret)
 
     async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
         """Run once; see `Cluster`."""
@@ -147,6 +103,11 @@ class RayCluster:
         self._links.close()
 
 
+def directory_of(home: Path) -> RayDirectory:
+    """Give the directory of the Ray of this installation, or of the one RAY_ADDRESS names."""
+    return RayDirectory(lambda: _address(home))
+
+
 def _address(home: Path) -> str:
     """Return where Ray's head is. Raises OSError where there is none yet."""
     return (
@@ -166,36 +127,3 @@ def _await_head(home: Path, timeout_s: float) -> str:
         if time.monotonic() > deadline:
             raise NoCluster(f"No Ray head answers at the address in {file}.")
         time.sleep(0.1)
-
-
-def _running(serve: Any) -> str | None:  # noqa: ANN401
-    """Return the fingerprint of the pool if it is healthy."""
-    status = serve.status().applications.get(POOL)
-    if status is None or status.status != "RUNNING":
-        return None
-    try:
-        handle = serve.get_deployment_handle(_DEPLOYMENT, app_name=POOL)
-        return str(handle.ping.remote().result(timeout_s=5))
-    except Exception:
-        log.exception("the pool does not answer")
-        return None
-
-
-def _fingerprint(settings: str) -> str:
-    """Return what tells one deployment from another: its settings and the code that it runs."""
-    digest = hashlib.sha256(settings.encode())
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """Ray takes SIGTERM for itself, which would end calls that are under way."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # not in the main thread: nothing was changed
-            for number, handler in kept.items():
-                signal.signal(number, handler)

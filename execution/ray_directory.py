@@ -1,4 +1,4 @@
-"""The replicas' addresses, in the key-value store of Ray's head.
+"""What replicas say of themselves, in the key-value store of Ray's head.
 
 Read and written with Ray's own client of its head, which is a private part of Ray, as the
 exact pin allows. Reading takes no joining: a gateway is no Ray process, so that it neither
@@ -7,11 +7,12 @@ costs what one does nor ends with the head.
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from typing import Any
 
 import msgpack
 
-from execution.channel.links import Address
+from execution.channel.links import Entry
 
 _NAMESPACE = b"algorium"
 _PREFIX = b"replica:"
@@ -28,26 +29,24 @@ class RayDirectory:
         self._client: Any = None
         self._client_of = ""
 
-    async def replicas(self) -> Mapping[str, Address]:
-        """Give the addresses of all replicas, by name. Raises OSError."""
+    async def replicas(self) -> Mapping[str, Entry]:
+        """Give what all replicas say of themselves, by name. Raises OSError."""
         return await asyncio.to_thread(self._read)
 
     async def forget(self, name: str) -> None:
         """Strike a replica off. Raises OSError."""
         await asyncio.to_thread(self._call, "internal_kv_del", _PREFIX + name.encode(), _ONE)
 
-    async def enter(self, name: str, address: Address) -> None:
-        """Write a replica's address, over what was there. Raises OSError."""
-        value = msgpack.packb([address.host, address.port])
-        await asyncio.to_thread(
-            self._call, "internal_kv_put", _PREFIX + name.encode(), value, _OVER
-        )
+    async def enter(self, name: str, entry: Entry) -> None:
+        """Write what a replica says of itself, over what was there. Raises OSError."""
+        key, value = _PREFIX + name.encode(), msgpack.packb(astuple(entry))
+        await asyncio.to_thread(self._call, "internal_kv_put", key, value, _OVER)
 
-    def _read(self) -> dict[str, Address]:
+    def _read(self) -> dict[str, Entry]:
         names = self._call("internal_kv_keys", _PREFIX)
         found = self._call("internal_kv_multi_get", names) if names else {}
         return {
-            name.removeprefix(_PREFIX).decode(): Address(*msgpack.unpackb(value))
+            name.removeprefix(_PREFIX).decode(): Entry(*msgpack.unpackb(value))
             for name, value in found.items()
         }
 

@@ -1,16 +1,18 @@
 """The Serve deployment: a pool of sandboxed workers in every replica.
 
-Serve makes a deployment of it in `ray_cluster.deploy_pools`, starts it, watches it and ends
-it; calls come over the replica's own connections to the gateways.
+Serve makes a deployment of it in `ray_applications`, starts it, watches it and ends it; calls
+come over the replica's own connections to the gateways.
 """
 
 import asyncio
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from execution.channel.links import Address
+from execution.channel.links import Entry
 from execution.channel.server import Server
+from execution.load import Load
 from execution.messages import Run
 from execution.outcome import Failure, Outcome
 from execution.pool import Bounds, Pool
@@ -21,8 +23,8 @@ from execution.sandbox.nesting import OnCall
 log = logging.getLogger(__name__)
 
 _LOOPBACK = "127.0.0.1"
-# Whoever was struck off by mistake is back after this long, and so is all after a new head.
-_ENTER_EVERY_S = 2.0
+# How often the load is told, and after how long one who was struck off by mistake is back.
+_ENTER_EVERY_S = 1.0
 
 
 class PoolReplica:
@@ -30,30 +32,32 @@ class PoolReplica:
 
     # Serve awaits it.
     async def __init__(  # type: ignore[misc]
-        self, fingerprint: str, secret: bytes, bounds: dict[str, Any], limits: dict[str, Any]
+        self,
+        app: str,
+        fingerprint: str,
+        secret: bytes,
+        bounds: dict[str, Any],
+        limits: dict[str, Any],
     ) -> None:
-        """Begin to take calls. `secret` is what gateways have to know."""
+        """Begin to take calls for `app`. `secret` is what gateways have to know."""
         import ray  # noqa: PLC0415 - only ever called inside Serve
         from ray import serve  # noqa: PLC0415
 
         host = ray.util.get_node_ip_address()
         if host == _LOOPBACK:
             _listen_on_loopback_only()
-        self._fingerprint = fingerprint
+        self._load = Load()
         self._pool = Pool(Bounds(**bounds), Limits(**limits))
         self._server = Server(self._run, secret)
-        address = Address(host, await self._server.open(host))
+        entry = Entry(host, await self._server.open(host), app, fingerprint)
         self._directory = RayDirectory(lambda: ray.get_runtime_context().gcs_address)
         self._name = serve.get_replica_context().replica_id.unique_id
-        await self._directory.enter(self._name, address)
-        self._entering = asyncio.create_task(self._enter_again(address))
-
-    async def ping(self) -> str:
-        """Answer with what tells this deployment from another."""
-        return self._fingerprint
+        await self._directory.enter(self._name, entry)
+        self._entering = asyncio.create_task(self._enter_again(entry))
 
     async def _run(self, run: Run, on_call: OnCall) -> Outcome:
         """Run one call; every failure is part of the outcome."""
+        self._load.enter(run.artefact.version_id)
         try:
             return await self._pool.run(
                 run.artefact,
@@ -67,12 +71,14 @@ class PoolReplica:
         except Exception:
             log.exception("call %s failed in the pool", run.call_id)
             return Outcome(None, Failure("SystemError", "The call could not be run."))
+        finally:
+            self._load.leave(run.artefact.version_id)
 
-    async def _enter_again(self, address: Address) -> None:
+    async def _enter_again(self, entry: Entry) -> None:
         while True:
             await asyncio.sleep(_ENTER_EVERY_S)
             with suppress(OSError):
-                await self._directory.enter(self._name, address)
+                await self._directory.enter(self._name, replace(entry, load=self._load.read()))
 
     async def __del__(self) -> None:
         """Serve awaits this when a replica shuts down: what is under way ends first."""

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from billing.models import Wallet
 from catalog.access import visible_to
-from catalog.models import Algorithm, Version, VersionState
+from catalog.models import Algorithm, Isolation, Version, VersionState
 from catalog.names import Reference, newest
 from catalog.queries import lightly
 from core.accounts.actor import Actor
@@ -38,6 +38,7 @@ class Runnable:
     version_id: UUID
     number: str
     royalty: int
+    timeout_s: int
     artefact: Artefact
     payer_id: UUID
     payer_wallet_id: UUID
@@ -109,6 +110,7 @@ class Resolver:
             version_id=version.id,
             number=version.number,
             royalty=version.royalty,
+            timeout_s=version.timeout_s,
             artefact=self._artefact(algorithm, version),
             payer_id=payer,
             payer_wallet_id=wallets[payer],
@@ -125,6 +127,7 @@ class Resolver:
             memory_mib=version.memory_mib,
             calls_others=version.calls_others,
             language=version.language,
+            apart=version.isolation is Isolation.CALLER,
         )
 
 

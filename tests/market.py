@@ -75,7 +75,7 @@ class Market:
         value: bytes = b"1",
         *,
         actor: Actor | None = None,
-        timeout_s: float = 20,
+        timeout_s: float | None = 20,
         kind: ContentType = ContentType.JSON,
         wants_stdout: bool = False,
         budget: int = NESTED_BUDGET,

@@ -19,7 +19,9 @@ from core.db import Sessions
 from core.settings import Settings
 from execution import starter
 from execution.builds import tasks
-from execution.ray_cluster import connect, deploy_pools
+from execution.ray_applications import RayApplications
+from execution.ray_cluster import connect, directory_of
+from execution.reconcile import Reconciler
 from web.auth.secret import channel_secret
 from web.up.postgres import database_url
 
@@ -27,7 +29,7 @@ log = structlog.get_logger()
 
 POLL_S = 0.5
 SWEEP_S = 10.0
-DEPLOY_S = 15.0
+RECONCILE_S = 1.0
 
 
 async def work(settings: Settings) -> None:
@@ -40,8 +42,14 @@ async def work(settings: Settings) -> None:
     connect(settings.home)
     tasks.tidy(settings.home)
     async with db.connected(settings.database_url or database_url(settings.home)) as sessions:
+        reconciler = Reconciler(
+            sessions,
+            RayApplications(directory_of(settings.home), secret=channel_secret(settings.home)),
+            # A replica's own work is small beside that of its workers: one for two cores keeps up.
+            pool_replicas=max(1, (os.cpu_count() or 1) // 2),
+        )
         running = [
-            asyncio.create_task(_again("pools", DEPLOY_S, lambda: _deploy(settings))),
+            asyncio.create_task(_again("cluster", RECONCILE_S, reconciler.tick)),
             asyncio.create_task(_again("sweep", SWEEP_S, lambda: _sweep(sessions))),
             *(
                 asyncio.create_task(_again("build", POLL_S, lambda: _build(sessions, settings)))
@@ -66,13 +74,6 @@ async def _again(name: str, every_s: float, step: Callable[[], Awaitable[object]
         except Exception:
             log.exception("a task of the worker failed", task=name)
         await asyncio.sleep(every_s)
-
-
-async def _deploy(settings: Settings) -> None:
-    # A replica's own work is small beside that of its workers: one for two cores keeps up.
-    replicas = max(1, (os.cpu_count() or 1) // 2)
-    secret = channel_secret(settings.home)
-    await asyncio.to_thread(deploy_pools, secret=secret, replicas=replicas)
 
 
 async def _sweep(sessions: Sessions) -> None:

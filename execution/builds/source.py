@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from billing.pricing import HIGHEST_ROYALTY, parse_credits
-from catalog.models import Category, Visibility
+from catalog.models import Category, Isolation, Visibility
 from catalog.names import check_name, parse_number
 from catalog.service import Draft
 from core.errors import BuildFailed, MarketError
@@ -33,6 +33,10 @@ LARGEST_SAMPLE = 2 * 2**20
 LARGEST_README = 200_000
 MOST_TAGS = 10
 MEMORY_MIB = range(64, 8193)
+TIMEOUT_S = range(1, 3001)
+TARGET_ONGOING = range(1, 101)
+# 0 keeps a version in the pool.
+MAX_REPLICAS = range(101)
 LEFT_OUT = frozenset({".git", ".venv", "venv", "__pycache__", ".env", "node_modules"})
 SUFFIXES = {".json": ContentType.JSON, ".txt": ContentType.TEXT}
 
@@ -105,7 +109,11 @@ def _read(folder: Path) -> Project:
         language=language_of(folder, name, about.get("language")).name,
         readme=_readme(folder),
         calls_others=version.get("calls_others", False) is True,
-        memory_mib=_memory(settings.get("resources", {})),
+        memory_mib=_number(settings, "resources", "memory_mib", 1024, MEMORY_MIB),
+        timeout_s=_number(settings, "resources", "timeout_s", 300, TIMEOUT_S),
+        target_ongoing=_number(settings, "scaling", "target_ongoing", 4, TARGET_ONGOING),
+        max_replicas=_number(settings, "scaling", "max_replicas", 4, MAX_REPLICAS),
+        isolation=_word(Isolation, _part(settings, "resources"), "isolation", Isolation.SHARED),
         visibility=_word(Visibility, about, "visibility", Visibility.PUBLIC),
         source_digest=_digest(folder),
     )
@@ -188,12 +196,17 @@ def _tags(about: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tag.lower() for tag in tags))
 
 
-def _memory(resources: Any) -> int:  # noqa: ANN401
-    wish = resources.get("memory_mib", 1024) if isinstance(resources, dict) else None
-    if not isinstance(wish, int) or wish not in MEMORY_MIB:
-        raise BuildFailed(
-            f"algorium.toml: memory_mib is a number from {MEMORY_MIB[0]} to {MEMORY_MIB[-1]}."
-        )
+def _part(settings: dict[str, Any], table: str) -> dict[str, Any]:
+    part = settings.get(table, {})
+    if not isinstance(part, dict):
+        raise BuildFailed(f"algorium.toml: {table} is a table, written [{table}].")
+    return part
+
+
+def _number(settings: dict[str, Any], table: str, name: str, default: int, among: range) -> int:
+    wish = _part(settings, table).get(name, default)
+    if not isinstance(wish, int) or isinstance(wish, bool) or wish not in among:
+        raise BuildFailed(f"algorium.toml: {name} is a number from {among[0]} to {among[-1]}.")
     return wish
 
 

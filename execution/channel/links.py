@@ -5,9 +5,11 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from execution.applications import POOL, own_application
 from execution.channel.link import Link, LinkLost
 from execution.messages import Run
 from execution.outcome import Outcome
@@ -22,19 +24,29 @@ LOOK_EVERY_S = 0.5
 STICKS = 4
 
 
+# A version's own replicas send calls to the pool from here on, where that is less busy.
+FULL = 16
+
+
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Where a replica listens."""
+class Entry:
+    """What a replica says of itself: where it listens, what it runs, and how busy it is.
+
+    `load` is how many calls of each version were under way of late, by the version's id.
+    """
 
     host: str
     port: int
+    app: str = POOL
+    fingerprint: str = ""
+    load: Mapping[str, float] = field(default_factory=dict)
 
 
 class Directory(Protocol):
     """Knows the replicas that there are."""
 
-    async def replicas(self) -> Mapping[str, Address]:
-        """Give the addresses of all replicas, by name; may raise OSError."""
+    async def replicas(self) -> Mapping[str, Entry]:
+        """Give what all replicas say of themselves, by name; may raise OSError."""
         ...
 
     async def forget(self, name: str) -> None:
@@ -50,6 +62,7 @@ class Links:
         self._directory = directory
         self._secret = secret
         self._links: dict[str, Link] = {}
+        self._apps: dict[str, str] = {}
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
@@ -81,7 +94,21 @@ class Links:
             link.close()
 
     def _pick(self, version_id: str) -> Link | None:
-        usable = [(name, link) for name, link in self._links.items() if link.usable]
+        """Choose among the version's own replicas, or else those of the pool."""
+        own = self._least(own_application(version_id), version_id)
+        if own is not None and own.under_way < FULL:
+            return own
+        pooled = self._least(POOL, version_id)
+        if own is None or (pooled is not None and pooled.under_way < own.under_way):
+            return pooled
+        return own
+
+    def _least(self, app: str, version_id: str) -> Link | None:
+        usable = [
+            (name, link)
+            for name, link in self._links.items()
+            if self._apps[name] == app and link.usable
+        ]
         if len(usable) <= 1:
             return usable[0][1] if usable else None
         fewest = min(link.under_way for _, link in usable)
@@ -112,16 +139,20 @@ class Links:
         for name in [name for name, link in self._links.items() if not link.usable]:
             if not self._links[name].under_way:
                 self._links.pop(name).close()
+                del self._apps[name]
         await asyncio.gather(
             *(self._connect(name, known[name]) for name in known if name not in self._links)
         )
 
-    async def _connect(self, name: str, address: Address) -> None:
+    async def _connect(self, name: str, entry: Entry) -> None:
         try:
-            self._links[name] = await Link.open(address.host, address.port, self._secret)
+            link = await Link.open(entry.host, entry.port, self._secret)
         except LinkLost as error:
             log.info("replica %s is not there: %s", name, error)
-            await self._directory.forget(name)
+            with suppress(OSError):
+                await self._directory.forget(name)
+        else:
+            self._links[name], self._apps[name] = link, entry.app
 
 
 def _affinity(version_id: str, name: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from execution.channel.frames import Decoder, FrameError, encode
 from execution.channel.link import Link, LinkLost
-from execution.channel.links import Address, Links
+from execution.channel.links import Entry, Links
 from execution.channel.server import Server
 from execution.messages import Run
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
@@ -231,10 +231,10 @@ class Book:
     """A directory in memory."""
 
     def __init__(self) -> None:
-        self.entries: dict[str, Address] = {}
+        self.entries: dict[str, Entry] = {}
         self.broken = False
 
-    async def replicas(self) -> Mapping[str, Address]:
+    async def replicas(self) -> Mapping[str, Entry]:
         if self.broken:
             raise ConnectionError("no head")
         return dict(self.entries)
@@ -246,7 +246,7 @@ class Book:
 @pytest.fixture
 async def book(replica: Replica) -> Book:
     made = Book()
-    made.entries["one"] = Address(HOST, replica.port)
+    made.entries["one"] = Entry(HOST, replica.port)
     return made
 
 
@@ -276,7 +276,7 @@ async def test_without_a_replica_a_call_ends_in_time(links: Links, book: Book) -
 
 
 async def test_who_is_not_there_is_struck_off(links: Links, book: Book) -> None:
-    book.entries["gone"] = Address(HOST, 1)
+    book.entries["gone"] = Entry(HOST, 1)
     assert (await links.run(asked(), None, wait_s=20)).failure is None
     assert set(book.entries) == {"one"}
 
@@ -285,7 +285,7 @@ async def test_calls_spread_over_replicas_and_versions_stay_where_they_are_warm(
     links: Links, book: Book, replica: Replica
 ) -> None:
     other = await Replica().open()
-    book.entries["two"] = Address(HOST, other.port)
+    book.entries["two"] = Entry(HOST, other.port)
     for _ in range(5):
         await links.run(asked(version="same"), None, wait_s=20)
     assert {replica.begun, other.begun} == {0, 5}
@@ -310,7 +310,7 @@ async def test_a_replica_that_leaves_ends_its_calls_and_gets_no_more(
     under_way = asyncio.create_task(links.run(asked(b"wait"), None, wait_s=20))
     await until(lambda: replica.begun)
     new = await Replica().open()
-    book.entries = {"two": Address(HOST, new.port)}
+    book.entries = {"two": Entry(HOST, new.port)}
     assert replica.server is not None
     leaving = asyncio.create_task(replica.server.close())
     await asyncio.sleep(0.05)

@@ -13,8 +13,10 @@ import psutil
 import pytest
 
 from execution import ray_cluster
+from execution.applications import POOL
 from execution.pool import Bounds
-from execution.ray_cluster import POOL, RayCluster
+from execution.ray_applications import RayApplications, deploy_pool
+from execution.ray_cluster import RayCluster
 from execution.ray_head import head_command, temporary_folder
 
 SECRET = b"what gateways know"
@@ -26,6 +28,7 @@ class Installation:
     """A home whose Ray head runs, which this process has joined, with the pool deployed."""
 
     home: Path
+    applications: RayApplications
     head: psutil.Process
     signals_kept: bool
 
@@ -56,8 +59,13 @@ def installation() -> Iterator[Installation]:
         try:
             handlers = _handlers()
             ray_cluster.connect(home)
-            ray_cluster.deploy_pools(secret=SECRET, replicas=1, bounds=BOUNDS)
-            yield Installation(home, psutil.Process(head.pid), _handlers() == handlers)
+            applications = RayApplications(
+                ray_cluster.directory_of(home), secret=SECRET, bounds=BOUNDS
+            )
+            deploy_pool(applications, 1)
+            yield Installation(
+                home, applications, psutil.Process(head.pid), _handlers() == handlers
+            )
             ray_cluster.disconnect()
         finally:
             head.send_signal(signal.SIGTERM)

@@ -1,15 +1,18 @@
 """Calls through a real Ray."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 
-from execution import ray_cluster
+from execution.applications import POOL, own_application
 from execution.messages import Run
 from execution.outcome import Artefact, ContentType, Outcome, Payload
-from execution.ray_cluster import RayCluster
+from execution.ray_applications import RayApplications, deploy_pool
+from execution.ray_cluster import RayCluster, directory_of
 from execution.ray_head import driver_environment, head_command, temporary_folder, token_file
 from tests.cluster.conftest import BOUNDS, SECRET, Installation
 
@@ -75,7 +78,8 @@ async def test_an_unchanged_pool_is_left_alone(
 ) -> None:
     before = installation.replicas()
 
-    await asyncio.to_thread(ray_cluster.deploy_pools, secret=SECRET, replicas=1, bounds=BOUNDS)
+    again = RayApplications(directory_of(installation.home), secret=SECRET, bounds=BOUNDS)
+    await asyncio.to_thread(deploy_pool, again, 1)
 
     assert len(before) == 1
     assert installation.replicas() == before
@@ -169,3 +173,34 @@ async def test_a_cancelled_call_ends_in_its_replica_too(
         while worker & set(replica.children(recursive=True)):
             await asyncio.sleep(0.05)
     assert (await call(cluster, artefact, "hi")).failure is None
+
+
+async def test_a_version_of_its_own_application_runs_there_and_in_the_pool_after(
+    installation: Installation, tmp_path: Path
+) -> None:
+    artefact = replace(written(tmp_path), version_id=str(uuid4()))
+    own = own_application(artefact.version_id)
+    applications = installation.applications
+    cluster = RayCluster(installation.home, SECRET)
+    assert (await call(cluster, artefact, "hi")).cold
+
+    await applications.deploy(own, applications.wish(1))
+    async with asyncio.timeout(60):
+        # Until its replica is there the pool answers, warm; its own begins cold.
+        while not (answer := await call(cluster, artefact, "hi")).cold:
+            assert answer.failure is None
+            await asyncio.sleep(0.1)
+    found = await applications.found()
+    assert (found[own].wish, found[own].running) == (applications.wish(1), 1)
+    assert found[POOL].running == 1
+    async with asyncio.timeout(20):
+        while not (await applications.loads()).get(artefact.version_id):
+            await call(cluster, artefact, "hi")
+
+    await applications.remove(own)
+    async with asyncio.timeout(60):
+        while own in await applications.found():
+            assert (await call(cluster, artefact, "hi")).failure is None
+            await asyncio.sleep(0.1)
+    assert (await call(cluster, artefact, "hi")).failure is None
+    cluster.close()

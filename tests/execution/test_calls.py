@@ -12,7 +12,7 @@ from billing.groups import Group
 from billing.ledger import Ledger, Settlement
 from billing.models import Call, CallState, Hold
 from billing.pricing import COMPUTE_RATE, CREDIT
-from catalog.models import Algorithm, Visibility
+from catalog.models import Algorithm, Isolation, Version, Visibility
 from core.accounts.actor import VISITOR
 from core.errors import BadInput, InsufficientCredits, NotFound, SignInNeeded, TooManyCalls
 from execution.calls import Answer, Caller
@@ -419,3 +419,38 @@ async def test_a_settlement_that_the_database_interrupts_is_charged_once(
     assert await balance(market) == (before - answer.charge.total, 0)
     async with market.sessions() as session:
         assert await ledger.differences(session) == []
+
+
+KEEPS = """
+kept = []
+
+def apply(x):
+    kept.append(x)
+    return kept
+"""
+
+
+@pytest.mark.parametrize("isolation", list(Isolation))
+async def test_what_a_module_keeps_reaches_another_account_only_where_workers_are_shared(
+    market: Market, isolation: Isolation
+) -> None:
+    _, version = await market.publish("Keeps", KEEPS)
+    async with market.sessions.begin() as session:
+        (await session.get_one(Version, version.id)).isolation = isolation
+        await ledger.grant(session, market.author.id, 1000 * CREDIT, "to call itself")
+    await market.call("author/Keeps", b"1")
+    mine = await market.call("author/Keeps", b"2")
+    theirs = await market.call("author/Keeps", b"3", actor=actor_of(market.author))
+    assert mine.outcome.result is not None
+    assert theirs.outcome.result is not None
+    assert mine.outcome.result.data == b"[1,2]"
+    assert theirs.outcome.result.data == (b"[3]" if isolation is Isolation.CALLER else b"[1,2,3]")
+
+
+async def test_a_call_without_a_timeout_has_the_one_of_its_author(market: Market) -> None:
+    _, version = await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(30)\n")
+    async with market.sessions.begin() as session:
+        (await session.get_one(Version, version.id)).timeout_s = 1
+    answer = await market.call("author/Slow", timeout_s=None)
+    assert answer.outcome.failure is not None
+    assert answer.outcome.failure.message.endswith("within 1 s.")

@@ -183,3 +183,37 @@ def test_a_huge_file_is_refused_before_it_is_read(folder: Path) -> None:
         file.truncate(2**40)
     with pytest.raises(BuildFailed, match="MiB"):
         read_project(folder)
+
+
+def test_what_a_version_needs_is_read(folder: Path) -> None:
+    more = """
+[resources]
+memory_mib = 512
+timeout_s = 20
+isolation = "caller"
+[scaling]
+target_ongoing = 7
+max_replicas = 0
+"""
+    (folder / "algorium.toml").write_text(TOML + more)
+    draft = read_project(folder).draft
+    assert (draft.memory_mib, draft.timeout_s, draft.isolation) == (512, 20, "caller")
+    assert (draft.target_ongoing, draft.max_replicas) == (7, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "resources = 3",
+        "[resources]\ntimeout_s = 0",
+        "[resources]\ntimeout_s = 3001",
+        '[resources]\nisolation = "none"',
+        "[scaling]\ntarget_ongoing = true",
+        "[scaling]\nmax_replicas = -1",
+    ],
+)
+def test_what_a_version_cant_have_is_refused(folder: Path, wrong: str) -> None:
+    name = wrong.rsplit("\n", maxsplit=1)[-1].split(" ", maxsplit=1)[0]
+    (folder / "algorium.toml").write_text(f"{wrong}\n{TOML}" if "[" not in wrong else TOML + wrong)
+    with pytest.raises(BuildFailed, match=name):
+        read_project(folder)

@@ -432,3 +432,19 @@ async def test_a_version_may_call_itself_though_it_has_all_the_workers_it_may_ha
             worker.goes_on.set()
         await settle()
     await asyncio.gather(*outer, inner)
+
+
+async def test_workers_that_are_kept_apart_never_run_for_two_payers(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    apart = Artefact("a", "a", "/s", "", 100, apart=True)
+    pool = Pool(Bounds(per_version=2), Limits(), make=make)
+    for payer in ("p", "q", "p", "r", "p"):
+        run = ask(pool, apart, payer=payer)
+        await settle()
+        for worker in workers:
+            worker.goes_on.set()
+        await run
+    # p's is warm twice; r's takes the place of the one that was idle longest, which is q's.
+    assert len(workers) == 3
+    assert [worker.stopped for worker in workers] == [False, True, False]

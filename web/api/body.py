@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from billing.pricing import parse_credits
 from core.errors import BadInput, TooLarge, UnsupportedType
-from execution.calls import DEFAULT_TIMEOUT_S, LONGEST_TIMEOUT_S, NESTED_BUDGET, CallOptions
+from execution.calls import LONGEST_TIMEOUT_S, NESTED_BUDGET, CallOptions
 from execution.outcome import ContentType, Payload
 
 LARGEST_BODY = 10 * 2**20
@@ -119,9 +119,9 @@ def _check_text(data: bytes) -> None:
         ) from error
 
 
-def _timeout(text: str | None) -> float:
+def _timeout(text: str | None) -> float | None:
     if text is None:
-        return DEFAULT_TIMEOUT_S
+        return None
     try:
         seconds = float(text)
     except ValueError:

@@ -1,0 +1,61 @@
+"""What is deployed: the pool, and applications of versions' own. Knows nothing of Ray."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+POOL = "python-cpu"
+_OWN = "version-"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How many replicas, and the fingerprint of what they run and how."""
+
+    replicas: int
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An application as it is. `wish` is what was asked of it last."""
+
+    wish: Wish
+    running: int
+    has_failed: bool = False
+    is_leaving: bool = False
+
+
+class Applications(Protocol):
+    """The applications of a cluster."""
+
+    def wish(self, replicas: int) -> Wish:
+        """Wish for this many replicas of what this code runs."""
+        ...
+
+    async def found(self) -> Mapping[str, Found]:
+        """Give all that there are, by name."""
+        ...
+
+    async def loads(self) -> Mapping[str, float]:
+        """Give how many calls of each version were under way of late, by its id."""
+        ...
+
+    async def deploy(self, name: str, wish: Wish) -> None:
+        """Ask for an application, and wait for nothing."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Ask for its end, and wait for nothing."""
+        ...
+
+
+def own_application(version_id: UUID | str) -> str:
+    """Name the application of a version's own."""
+    return f"{_OWN}{version_id}"
+
+
+def version_of(name: str) -> UUID | None:
+    """Tell whose own an application is; None for the pool."""
+    return UUID(name.removeprefix(_OWN)) if name.startswith(_OWN) else None

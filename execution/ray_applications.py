@@ -1,0 +1,169 @@
+"""The applications of a cluster on Ray Serve. Its methods run Serve's in a thread of their own."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from execution.applications import POOL, Found, Wish
+from execution.pool import Bounds
+from execution.ray_directory import RayDirectory
+from execution.sandbox.limits import Limits
+
+log = logging.getLogger(__name__)
+
+_DEPLOYMENT = "PoolReplica"
+_DEPLOY_TIMEOUT_S = 120.0
+# How long an application that failed is left to itself before it is asked for again.
+_AGAIN_S = 30.0
+
+
+class RayApplications:
+    """The `Applications` of a process that has joined Ray."""
+
+    def __init__(
+        self,
+        directory: RayDirectory,
+        *,
+        secret: bytes,
+        bounds: Bounds | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """`secret` is what gateways show that they know. Memory is bounded per replica."""
+        self._directory = directory
+        self._settings: dict[str, Any] = {
+            "secret": secret,
+            "bounds": asdict(bounds or Bounds()),
+            "limits": asdict(limits or Limits()),
+        }
+        self._fingerprint = _fingerprint(repr(sorted(self._settings.items())))
+        self._asked: dict[str, tuple[Wish, float]] = {}
+        self._started = False
+
+    def wish(self, replicas: int) -> Wish:
+        """Wish for this many replicas of what this code runs."""
+        return Wish(replicas, self._fingerprint)
+
+    async def found(self) -> Mapping[str, Found]:
+        """Give all that there are, by name."""
+        entries = (await self._directory.replicas()).values()
+        prints = {entry.app: entry.fingerprint for entry in entries}
+        return await asyncio.to_thread(self._found, prints)
+
+    async def loads(self) -> Mapping[str, float]:
+        """Give how many calls of each version were under way of late, by its id."""
+        sums: Counter[str] = Counter()
+        for entry in (await self._directory.replicas()).values():
+            sums.update(entry.load)
+        return sums
+
+    async def deploy(self, name: str, wish: Wish) -> None:
+        """Ask for an application, and wait for nothing."""
+        self._asked[name] = wish, time.monotonic()
+        await asyncio.to_thread(self._deploy, name, wish)
+
+    async def remove(self, name: str) -> None:
+        """Ask for its end, and wait for nothing."""
+        self._asked.pop(name, None)
+        await asyncio.to_thread(self._remove, name)
+
+    def _found(self, prints: Mapping[str, str]) -> dict[str, Found]:
+        serve = self._serve()
+        found = {}
+        for name, application in serve.status().applications.items():
+            states: Counter[str] = Counter()
+            for deployment in application.deployments.values():
+                states.update({str(key): n for key, n in deployment.replica_states.items()})
+            alive = sum(n for state, n in states.items() if "STOPPING" not in state)
+            asked, asked_at = self._asked.get(name, (Wish(alive, prints.get(name, "")), 0.0))
+            status = str(application.status)
+            found[name] = Found(
+                wish=asked,
+                running=sum(n for state, n in states.items() if "RUNNING" in state),
+                has_failed="DEPLOY_FAILED" in status and time.monotonic() - asked_at > _AGAIN_S,
+                is_leaving="DELETING" in status,
+            )
+        return found
+
+    def _deploy(self, name: str, wish: Wish) -> None:
+        from execution.replica import PoolReplica  # noqa: PLC0415 - imports Ray
+
+        serve = self._serve()
+        deployment = serve.deployment(
+            PoolReplica,
+            name=_DEPLOYMENT,
+            num_replicas=wish.replicas,
+            ray_actor_options={"num_cpus": 0.5},
+            # How long calls under way may take to end when a replica is taken away.
+            graceful_shutdown_timeout_s=30,
+            health_check_period_s=5,
+            logging_config={"enable_access_log": False},
+        )
+        bound = deployment.bind(name, wish.fingerprint, **self._settings)
+        with signals_kept():
+            serve.run_many(
+                [serve.RunTarget(bound, name=name, route_prefix=None)],
+                wait_for_ingress_deployment_creation=False,
+                wait_for_applications_running=False,
+            )
+
+    def _remove(self, name: str) -> None:
+        with signals_kept():
+            self._serve().delete(name, _blocking=False)
+
+    def _serve(self) -> Any:  # noqa: ANN401 - Ray is untyped
+        from ray import serve  # noqa: PLC0415 - reads the environment
+
+        if not self._started:
+            with signals_kept():
+                serve.start(proxy_location="Disabled", logging_config={"enable_access_log": False})
+            self._started = True
+        return serve
+
+
+def deploy_pool(applications: RayApplications, replicas: int) -> None:
+    """Bring the pool alone to what this code runs, and wait until it does. Blocks.
+
+    Raises TimeoutError.
+    """
+
+    async def bring() -> None:
+        wish = applications.wish(replicas)
+        deadline = time.monotonic() + _DEPLOY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            there = (await applications.found()).get(POOL)
+            if there is None or there.wish != wish:
+                await applications.deploy(POOL, wish)
+            elif there.running == replicas:
+                return
+            await asyncio.sleep(0.2)
+        raise TimeoutError("The pool did not come up.")
+
+    asyncio.run(bring())
+
+
+def _fingerprint(settings: str) -> str:
+    """Return what tells one deployment from another: its settings and the code that it runs."""
+    digest = hashlib.sha256(settings.encode())
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def signals_kept() -> Iterator[None]:
+    """Ray takes SIGTERM for itself, which would end calls that are under way."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # not in the main thread: nothing was changed
+            for number, handler in kept.items():
+                signal.signal(number, handler)

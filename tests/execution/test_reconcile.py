@@ -1,0 +1,173 @@
+"""From what versions need and what there is to the steps, and one worker that takes them."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+from sqlmodel import select
+
+from catalog.models import Version
+from core.db import Sessions
+from execution.applications import POOL, Found, Wish, own_application, version_of
+from execution.models import Application
+from execution.reconcile import Deploy, Reconciler, Remove, plan
+from execution.scaling import BUSY_S, IDLE_S
+from tests.people import add_algorithm, add_person
+
+ONE, TWO = Wish(1, "f"), Wish(2, "f")
+
+
+def test_what_is_there_is_left_alone() -> None:
+    found = {"a": Found(ONE, running=0), "b": Found(TWO, running=2)}
+    assert plan({"a": ONE, "b": TWO}, found) == []
+
+
+def test_what_frees_room_comes_first() -> None:
+    found = {"big": Found(TWO, 2), "gone": Found(ONE, 1), "going": Found(ONE, 1, is_leaving=True)}
+    assert plan({"new": ONE, "big": ONE}, found) == [
+        Remove("gone"),
+        Deploy("big", ONE),
+        Deploy("new", ONE),
+    ]
+
+
+def test_what_runs_other_code_or_has_failed_is_asked_for_again() -> None:
+    found = {"old": Found(Wish(1, "e"), 1), "failed": Found(ONE, 0, has_failed=True)}
+    assert plan({"old": ONE, "failed": ONE}, found) == [Deploy("old", ONE), Deploy("failed", ONE)]
+
+
+def test_an_application_tells_whose_own_it_is() -> None:
+    version = Version(algorithm_id=None, major=1, minor=0, revision=0, royalty=0)  # type: ignore[arg-type]
+    assert version_of(own_application(version.id)) == version.id
+    assert version_of(POOL) is None
+
+
+@dataclass
+class Serve:
+    """A cluster that does what it is told, at once."""
+
+    there: dict[str, Found] = field(default_factory=dict)
+    load: dict[str, float] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    goes_on: asyncio.Event | None = None
+
+    def wish(self, replicas: int) -> Wish:
+        return Wish(replicas, "f")
+
+    async def found(self) -> Mapping[str, Found]:
+        return dict(self.there)
+
+    async def loads(self) -> Mapping[str, float]:
+        if self.goes_on is not None:
+            await self.goes_on.wait()
+        return self.load
+
+    async def deploy(self, name: str, wish: Wish) -> None:
+        if name in self.broken:
+            raise RuntimeError("can't be deployed")
+        self.there[name] = Found(wish, wish.replicas)
+
+    async def remove(self, name: str) -> None:
+        del self.there[name]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def versions(sessions: Sessions) -> list[Version]:
+    author = await add_person(sessions, "author")
+    return [(await add_algorithm(sessions, author.id, f"Algo{n}"))[1] for n in range(2)]
+
+
+def reconciler(sessions: Sessions, serve: Serve, clock: Clock) -> Reconciler:
+    return Reconciler(sessions, serve, pool_replicas=1, clock=clock)
+
+
+async def tick(one: Reconciler, clock: Clock, times: float) -> None:
+    for _ in range(int(times)):
+        await one.tick()
+        clock.now += 1
+
+
+async def test_a_busy_version_gets_its_own_and_gives_it_back(
+    sessions: Sessions, versions: list[Version], clock: Clock
+) -> None:
+    serve = Serve()
+    one = reconciler(sessions, serve, clock)
+    busy = str(versions[0].id)
+    await tick(one, clock, 1)
+    assert set(serve.there) == {POOL}
+
+    serve.load = {busy: 6.0}
+    await tick(one, clock, BUSY_S + 2)
+    assert serve.there[own_application(busy)].wish == TWO
+    async with sessions() as session:
+        (row,) = await session.scalars(select(Application))
+    assert (row.version_id, row.replicas, row.running) == (versions[0].id, 2, 2)
+
+    serve.load = {}
+    await tick(one, clock, IDLE_S + 2)
+    assert set(serve.there) == {POOL}
+    async with sessions() as session:
+        assert (await session.scalars(select(Application))).all() == []
+
+
+async def test_one_that_is_broken_keeps_no_other_back(
+    sessions: Sessions, versions: list[Version], clock: Clock
+) -> None:
+    bad, good = (own_application(version.id) for version in versions)
+    serve = Serve(broken={bad}, load={str(version.id): 5.0 for version in versions})
+    await tick(reconciler(sessions, serve, clock), clock, BUSY_S + 2)
+    assert set(serve.there) == {POOL, good}
+    serve.broken.clear()
+    await tick(reconciler(sessions, serve, clock), clock, 1)
+    assert set(serve.there) == {POOL, good, bad}
+
+
+async def test_a_new_worker_keeps_what_it_finds(
+    sessions: Sessions, versions: list[Version], clock: Clock
+) -> None:
+    serve = Serve(load={str(versions[0].id): 5.0})
+    await tick(reconciler(sessions, serve, clock), clock, BUSY_S + 2)
+    before = dict(serve.there)
+    await tick(reconciler(sessions, serve, clock), clock, 3)
+    assert serve.there == before
+    # What a new code runs otherwise is brought to it.
+    serve.there = {name: replace(one, wish=Wish(1, "e")) for name, one in before.items()}
+    await tick(reconciler(sessions, serve, clock), clock, 1)
+    assert serve.there == before
+
+
+async def test_a_version_that_is_unknown_here_gets_nothing(
+    sessions: Sessions, versions: list[Version], clock: Clock
+) -> None:
+    assert versions
+    serve = Serve(load={"00000000-0000-0000-0000-000000000001": 50.0})
+    await tick(reconciler(sessions, serve, clock), clock, BUSY_S + 2)
+    assert set(serve.there) == {POOL}
+
+
+async def test_only_one_worker_decides_at_a_time(
+    sessions: Sessions, versions: list[Version], clock: Clock
+) -> None:
+    assert versions
+    slow, quick = Serve(goes_on=asyncio.Event()), Serve()
+    first = asyncio.create_task(reconciler(sessions, slow, clock).tick())
+    await asyncio.sleep(0.2)
+    await reconciler(sessions, quick, clock).tick()
+    assert quick.there == {}
+    assert slow.goes_on is not None
+    slow.goes_on.set()
+    await first
+    assert set(slow.there) == {POOL}
