@@ -4,14 +4,16 @@ No runner has to be trusted with that. What ours are written in, and where they 
 inside, stands here too.
 """
 
+import contextlib
 import os
-import py_compile
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from execution.languages import confinement
+from execution.languages.python.interpreters import Interpreter, own
 from execution.outcome import Artefact
 from execution.sandbox.program import Program
 
@@ -38,12 +40,12 @@ def confined(
     """
     return Program(
         argv=(
-            *(python(), "-I", "-S", "-B", f"{RUNNER}/execution/languages/{_PRELUDE.name}"),
+            *(own().program, "-I", "-S", "-B", f"{RUNNER}/execution/languages/{_PRELUDE.name}"),
             *(str(wire), *command),
         ),
         files={**_files(), **(files or {})},
         folders={
-            **dict(interpreters("")),
+            **interpreter_folders(own()),
             SOURCE: os.path.realpath(artefact.source),
             **(folders or {}),
         },
@@ -51,54 +53,50 @@ def confined(
     )
 
 
-def with_compiled(places: Mapping[Path, str]) -> dict[str, str]:
-    """Return files at the folders that they are shown in, with their compiled forms."""
-    shown = {f"{place}/{file.name}": str(file) for file, place in places.items()}
-    for file, place in places.items():
-        if (compiled := _compiled(file)) is not None:
-            shown[f"{place}/__pycache__/{compiled.name}"] = str(compiled)
+@cache
+def with_compiled(places: tuple[tuple[Path, str], ...], interpreter: Interpreter) -> dict[str, str]:
+    """Return files at the folders that they are shown in, with their compiled forms.
+
+    Those save some milliseconds at every start.
+    """
+    shown = {f"{place}/{file.name}": str(file) for file, place in places}
+    compiled = {file: _compiled(file, interpreter) for file, _ in places}
+    if any(made is None for made in compiled.values()):
+        _compile([file for file, made in compiled.items() if made is None], interpreter)
+        compiled = {file: _compiled(file, interpreter) for file, _ in places}
+    for file, place in places:
+        if (made := compiled[file]) is not None:
+            shown[f"{place}/__pycache__/{made.name}"] = str(made)
     return shown
 
 
-@cache
-def python() -> str:
-    """Return the interpreter that this process's own environment was made from."""
-    base = Path(os.path.realpath(sys.base_prefix))
-    named = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return str(named if named.exists() else Path(os.path.realpath(sys.executable)))
+def interpreter_folders(interpreter: Interpreter) -> dict[str, str]:
+    """Return the folder of an interpreter, under each name that it may be called by."""
+    outside = str(interpreter.prefix)
+    if outside in _COVERED:
+        return {}
+    named = {outside} | ({sys.base_prefix} if interpreter == own() else set())
+    return dict.fromkeys(sorted(named), outside)
 
 
-def interpreters(environment: str) -> Iterator[tuple[str, str]]:
-    """Yield the folders of the base interpreter, under each name that it may be called by."""
-    prefixes = {Path(sys.base_prefix), Path(python()).parent.parent}
-    named = Path(environment, "bin", "python")
-    if environment and named.is_symlink():
-        prefixes.add(named.resolve().parent.parent)
-        if (target := named.readlink()).is_absolute():
-            prefixes.add(target.parent.parent)
-    for prefix in sorted(prefixes):
-        outside = prefix.resolve()
-        if str(outside) not in _COVERED and _is_interpreter(outside):
-            yield str(prefix), str(outside)
-
-
-def _is_interpreter(prefix: Path) -> bool:
-    """Guard against an environment that points its `python` at some other folder of ours."""
-    known = {Path(python()).parent, Path(os.path.realpath(sys.executable)).parent}
-    return (prefix / "bin").resolve() in known
-
-
-@cache
 def _files() -> dict[str, str]:
     place = f"{RUNNER}/execution/languages"
-    return with_compiled({_PRELUDE: place, Path(confinement.__file__): place})
+    return with_compiled(((_PRELUDE, place), (Path(confinement.__file__), place)), own())
 
 
-def _compiled(file: Path) -> Path | None:
-    """Return a file's compiled form, which saves some milliseconds at every start."""
+def _compiled(file: Path, interpreter: Interpreter) -> Path | None:
+    """Return the compiled form that lies beside a file, None where it is older or none."""
+    made = file.parent / "__pycache__" / f"{file.stem}.cpython-3{interpreter.minor}.pyc"
     try:
-        made = Path(py_compile.compile(str(file), doraise=True) or "")
-        made.chmod(0o644)
-    except (OSError, py_compile.PyCompileError):
+        is_fresh = made.stat().st_mtime >= file.stat().st_mtime
+    except OSError:
         return None
-    return made
+    return made if is_fresh else None
+
+
+def _compile(files: list[Path], interpreter: Interpreter) -> None:
+    """Compile files; where their folder can't be written they are run as they are."""
+    code = "import sys, py_compile as c; [c.compile(f, doraise=True) for f in sys.argv[1:]]"
+    command = [interpreter.program, "-I", "-S", "-c", code, *map(str, files)]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(command, capture_output=True, timeout=20, check=True, umask=0o022)
