@@ -15,33 +15,36 @@ from pathlib import Path
 from execution.languages import confinement
 from execution.languages.python.interpreters import Interpreter, own
 from execution.outcome import Artefact
+from execution.sandbox import wire
 from execution.sandbox.program import Program
 
 SOURCE = "/algorithm"
 RUNNER = "/runner"
+MADE = "/tmp/made"  # noqa: S108 - the sandbox's own
 WIRE = 12  # what runners that can choose find their connection at
 _COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
 _PRELUDE = Path(__file__).with_name("prelude.py")
+_MAKER = Path(__file__).with_name("maker.py")
 
 
 def confined(
     artefact: Artefact,
     command: tuple[str, ...],
     *,
-    wire: int = WIRE,
+    wire_at: int = WIRE,
     files: Mapping[str, str] | None = None,
     folders: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Program:
     """Return what serves `artefact`: `command`, once privileges are gone and limits are set.
 
-    It gets two more arguments: the number of the connected socket, which is `wire`, and how
+    It gets two more arguments: the number of the connected socket, which is `wire_at`, and how
     many bytes a result may have.
     """
     return Program(
         argv=(
             *(own().program, "-I", "-S", "-B", f"{RUNNER}/execution/languages/{_PRELUDE.name}"),
-            *(str(wire), *command),
+            *(str(wire_at), *command),
         ),
         files={**_files(), **(files or {})},
         folders={
@@ -50,6 +53,23 @@ def confined(
             **(folders or {}),
         },
         environment=environment or {},
+    )
+
+
+def making(
+    command: tuple[str, ...], folders: Mapping[str, str], environment: Mapping[str, str]
+) -> Program:
+    """Return what compiles in a sandbox: `command`, which writes what is wanted below `MADE`."""
+    place = f"{RUNNER}/execution/languages"
+    files = (
+        *((_MAKER, place), (Path(confinement.__file__), place)),
+        (Path(wire.__file__), f"{RUNNER}/execution/sandbox"),
+    )
+    return Program(
+        argv=(own().program, "-I", "-S", "-B", f"{place}/{_MAKER.name}", MADE, *command),
+        files=with_compiled(files, own()),
+        folders={**interpreter_folders(own()), **folders},
+        environment=environment,
     )
 
 
