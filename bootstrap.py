@@ -39,7 +39,10 @@ TOOLS = [
     ("perl", ["perl"], "tests of Perl"),
     ("ruby", ["ruby"], "tests of Ruby"),
     ("default-jdk-headless", ["javac"], "tests of Java"),
+    ("r-base-core", ["Rscript"], "tests of R"),
 ]
+# What has no program of its own, and that a package of TOOLS is of no use without.
+COMPANIONS = {"r-base-core": ["r-cran-jsonlite"]}
 # pip's settings that uv does not read by itself, and the names it knows them by.
 SHARED_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -210,6 +213,7 @@ def provide_tools():
         # One by one: a machine that lacks one of them can have the others.
         for package, _, _ in missing:
             command = ["apt-get", "install", "--yes", "--no-install-recommends", package]
+            command += COMPANIONS.get(package, [])
             attempt("installing %s" % package, command, quiet)
         missing = missing_tools()
     for package, _, tests in missing:

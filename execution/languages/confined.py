@@ -24,6 +24,7 @@ MADE = "/tmp/made"  # noqa: S108 - the sandbox's own
 WIRE = 12  # what runners that can choose find their connection at
 _COVERED = ("/usr", "/usr/local")  # the launcher shows what Python needs of these
 _PRELUDE = Path(__file__).with_name("prelude.py")
+_RELAY = Path(__file__).with_name("relay.py")
 _MAKER = Path(__file__).with_name("maker.py")
 
 
@@ -54,6 +55,16 @@ def confined(
         },
         environment=environment or {},
     )
+
+
+def relayed(command: tuple[str, ...]) -> tuple[str, ...]:
+    """Return `command` by way of a process that gives it pipes instead of the socket."""
+    return own().program, "-I", "-S", "-B", f"{RUNNER}/execution/languages/{_RELAY.name}", *command
+
+
+def relay_files() -> dict[str, str]:
+    """Return what `relayed` needs to be shown."""
+    return with_compiled(((_RELAY, f"{RUNNER}/execution/languages"),), own())
 
 
 def making(
