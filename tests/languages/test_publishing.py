@@ -9,12 +9,15 @@ import pytest
 from catalog.models import Version, VersionState
 from core.db import Sessions
 from core.errors import BuildFailed
+from execution import starter
 from execution.builds import tasks
 from execution.builds.source import read_project
 from execution.languages import registry
+from execution.languages.javascript.language import JavaScript
 from execution.languages.language import Language
 from execution.languages.python.interpreters import others, own
 from execution.languages.registry import NotOffered
+from execution.languages.ruby.language import Ruby
 from execution.models import Build, BuildState
 from execution.outcome import Artefact
 from execution.sandbox.limits import Limits
@@ -113,6 +116,25 @@ def test_a_language_that_nothing_here_runs_is_named(tmp_path: Path) -> None:
 def test_an_entry_point_in_another_language_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match=r"src/Hello\.js is missing"):
         read_project(project(tmp_path, "python", "javascript"))
+
+
+def test_a_language_that_is_missing_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ruby, "missing", lambda _: "Install it.")
+    with pytest.raises(BuildFailed, match=r"Ruby.* isn't offered here\. Install it\."):
+        read_project(project(tmp_path, "ruby"))
+
+
+def test_the_starter_catalog_leaves_out_what_a_machine_cant_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = {folder.name for folder in starter.folders()}
+    monkeypatch.setattr(JavaScript, "missing", lambda _: "Install it.")
+
+    assert everything - {folder.name for folder in starter.folders()} == {
+        "MarkdownToHTML", "TextDiff",
+    }  # fmt: skip
 
 
 async def test_a_version_whose_language_is_gone_says_so() -> None:
