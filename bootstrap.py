@@ -3,7 +3,7 @@
 
     python3 bootstrap.py        what `make up` needs
     python3 bootstrap.py dev    with what checks need, too
-    python3 bootstrap.py test   with what tests need, too: a browser
+    python3 bootstrap.py test   with what tests need, too: a browser, and languages
 
 Any Python starts this file, so it is written for old ones too: a newer one is looked for,
 and a clear sentence says what to do where there is none. When nothing changed since the last
@@ -33,6 +33,16 @@ OLDEST = (3, 11)
 NEEDED_MIB = 2500
 NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11"]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
+# What tests use of the system: Debian's package, any of its programs, and what tests need it.
+TOOLS = [
+    ("chromium", BROWSERS, "tests in a browser"),
+    ("perl", ["perl"], "tests of Perl"),
+    ("ruby", ["ruby"], "tests of Ruby"),
+    ("default-jdk-headless", ["javac"], "tests of Java"),
+    ("r-base-core", ["Rscript"], "tests of R"),
+]
+# What has no program of its own, and that a package of TOOLS is of no use without.
+COMPANIONS = {"r-base-core": ["r-cran-jsonlite"]}
 # pip's settings that uv does not read by itself, and the names it knows them by.
 SHARED_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -66,7 +76,7 @@ def main(arguments):
         with one_at_a_time():
             bring_up_to_date(dev=bool(arguments))
             if arguments == ["test"]:
-                provide_browser()
+                provide_tools()
     except CannotGoOn as problem:
         sys.stderr.write("%s\n" % problem)
         return 2
@@ -194,17 +204,28 @@ def connect_checkout():
     os.chmod(script, 0o755)
 
 
-def provide_browser():
-    """Install Chromium where that can be done, else tell what some tests miss."""
-    if any(shutil.which(name) for name in BROWSERS):
-        return
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        install_browser = ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]
+def provide_tools():
+    """Install the system's programs that tests use where that can be done, else tell the rest."""
+    missing = missing_tools()
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
         attempt("looking for packages", ["apt-get", "update"], quiet)
-        if attempt("installing Chromium", install_browser, quiet) is None:
-            return
-    say("Chromium was not found: tests in a browser need it (Debian: apt-get install chromium).")
+        # One by one: a machine that lacks one of them can have the others.
+        for package, _, _ in missing:
+            command = ["apt-get", "install", "--yes", "--no-install-recommends", package]
+            command += COMPANIONS.get(package, [])
+            attempt("installing %s" % package, command, quiet)
+        missing = missing_tools()
+    for package, _, tests in missing:
+        say(
+            "%s was not found: %s are left out (Debian: apt-get install %s)."
+            % (package, tests, package)
+        )
+
+
+def missing_tools():
+    """List what tests use and isn't there."""
+    return [tool for tool in TOOLS if not any(shutil.which(name) for name in tool[1])]
 
 
 def require_space():

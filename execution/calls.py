@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,9 +24,10 @@ from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.clock import now
 from core.db import Sessions
-from core.errors import BadInput, InsufficientCredits, MarketError, SignInNeeded, TooManyCalls
+from core.errors import BadInput, MarketError, SignInNeeded, TooManyCalls
 from execution.bounds import DEEPEST
 from execution.cluster import Cluster
+from execution.frames import Budget, Frame, Stopped, until
 from execution.messages import Run
 from execution.outcome import ContentType, Failure, Outcome, Payload
 from execution.resolve import Resolver, Runnable
@@ -57,37 +57,6 @@ class CallOptions:
     timeout_s: float | None = None
     wants_stdout: bool = False
     budget: int = NESTED_BUDGET
-
-
-@dataclass(slots=True)
-class Budget:
-    """What is left for the calls inside one call, at any depth, in microcredits."""
-
-    left: int
-
-    def take(self, amount: int) -> None:
-        """Set aside the most that a call may cost. Raises InsufficientCredits."""
-        if amount > self.left:
-            raise InsufficientCredits(
-                f"This call may cost up to {pricing.credits_text(amount)} credits, and "
-                f"{pricing.credits_text(self.left)} are left of the budget for calls inside the "
-                "outer one. Call with a shorter timeout, or the outer one with a larger `budget`."
-            )
-        self.left -= amount
-
-    def give_back(self, amount: int) -> None:
-        """Return what wasn't spent."""
-        self.left += amount
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One call under way, as the calls that it makes see it. `deadline` is on the loop's clock."""
-
-    actor: Actor
-    deadline: float
-    budget: Budget
-    chain: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,8 +291,8 @@ class Caller:
     ) -> Outcome:
         on_call = partial(self._nested, frame) if runnable.artefact.calls_others else None
         try:
-            outcome = await _until(stop, self._cluster.invoke(run, on_call))
-        except _Stopped:
+            outcome = await until(stop, self._cluster.invoke(run, on_call))
+        except Stopped:
             return Outcome(None, Failure("SystemError", "The call that made it ended first."))
         except Exception:
             # A bug of ours: what was held must come back at once all the same.
@@ -348,26 +317,6 @@ class Caller:
                     if await session.get(Call, ended.id) is not None:
                         return True
         return await self._settlements.put(ended)
-
-
-class _Stopped(Exception):
-    """Whoever called it from within has ended first."""
-
-
-async def _until(
-    stop: "asyncio.Future[None] | None", running: Coroutine[object, object, Outcome]
-) -> Outcome:
-    """Await what runs, or cancel it when it is stopped. Raises _Stopped."""
-    if stop is None:
-        return await running
-    task = asyncio.create_task(running)
-    stop.add_done_callback(lambda _: task.cancel())
-    try:
-        return await task
-    except asyncio.CancelledError as error:
-        if stop.done():
-            raise _Stopped from error
-        raise
 
 
 def _settlement(

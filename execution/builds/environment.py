@@ -5,7 +5,6 @@ install then unpacks files and runs nobody's code.
 """
 
 import os
-import sys
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -14,13 +13,16 @@ from uv import find_uv_bin
 from core.errors import BuildFailed
 from execution.builds import places
 from execution.builds.making import COMPLETE, Log, digest_of, made_once, tool
+from execution.languages.python.interpreters import Interpreter, own
 
-__all__ = ["COMPLETE", "base_python", "install", "plain_requirements", "resolve"]
+__all__ = ["COMPLETE", "install", "plain_requirements", "resolve"]
 
 MOST_REQUIREMENTS = 200
 
 
-async def resolve(requirements: str, home: Path, log: Log) -> str:
+async def resolve(
+    requirements: str, home: Path, log: Log, python: Interpreter | None = None
+) -> str:
     """Resolve requirements to exact versions with the hashes of their wheels.
 
     Raises BuildFailed where a line is no plain requirement or no wheels fit together.
@@ -32,22 +34,23 @@ async def resolve(requirements: str, home: Path, log: Log) -> str:
     return await _uv(
         [
             "pip", "compile", "-", "--generate-hashes", "--only-binary", ":all:", "--no-header",
-            "--no-annotate", "--no-config", "--python", base_python(), "--quiet",
+            "--no-annotate", "--no-config", "--python", (python or own()).program, "--quiet",
         ],
         home, log, given="\n".join(lines), failed="The requirements can't be met",
     )  # fmt: skip
 
 
-async def install(locked: str, home: Path, log: Log) -> str:
+async def install(locked: str, home: Path, log: Log, python: Interpreter | None = None) -> str:
     """Make the environment of locked requirements, or take the one that is there.
 
     Gives its digest. A build that dies leaves nothing that another could take for whole.
     """
-    digest = digest_of(sys.version, locked)
+    python = python or own()
+    digest = digest_of(python.identity, locked)
 
     async def make(place: Path) -> None:
         await _uv(
-            ["venv", str(place), "--python", base_python(), "--no-config", "--quiet"],
+            ["venv", str(place), "--python", python.program, "--no-config", "--quiet"],
             home, log, failed="The environment can't be made",
         )  # fmt: skip
         if locked:
@@ -87,12 +90,6 @@ def plain_requirements(text: str) -> list[str]:
                 "package index can be used."
             )
     return wanted
-
-
-def base_python() -> str:
-    """The interpreter that environments are made from: the one below our own environment."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return str(Path(sys.base_prefix, "bin", f"python{version}").resolve())
 
 
 async def _uv(arguments: list[str], home: Path, log: Log, *, failed: str, given: str = "") -> str:

@@ -1,5 +1,7 @@
 """First acts inside a sandbox, before any file of a version is read. Standard library only."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 import resource

@@ -12,8 +12,6 @@ from execution.languages.language import Language
 from execution.outcome import Artefact
 from execution.sandbox.program import Program
 
-DEFAULT = "python"
-
 
 class NotOffered(Exception):
     """A version is written in what this machine can't run; the message says how to get it."""
@@ -66,7 +64,7 @@ def language_of(folder: Path, name: str, said: object = None) -> Language:
         language = _meant(word.strip())
     else:
         language = next(
-            (one for one in reversed(known()) if _entry(one, folder, name)), named(DEFAULT)
+            (one for one in reversed(known()) if _entry(one, folder, name)), _meant("python")
         )
     if missing := language.missing():
         raise BuildFailed(f"{language.words()} isn't offered here. {missing}")

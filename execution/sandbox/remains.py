@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from pathlib import Path
 
 from execution.sandbox.process import descendants
 
@@ -10,9 +11,8 @@ class Remains:
     """Compares a sandbox's processes with those it had when its version was loaded.
 
     Helpers that the load step started may stay: they hold nobody's data. Asked after every
-    run, so the usual case, in which nothing changed, costs three system calls: the children
-    of the sandbox's first process and of the runner, and how many threads the runner has
-    (a child belongs to the thread that made it).
+    run, so the usual case, in which nothing changed, costs a system call for each thread: its
+    children, and how many threads the runner has (a child belongs to the thread that made it).
     """
 
     def __init__(self, pid: int) -> None:
@@ -24,15 +24,14 @@ class Remains:
         if len(self._before) == 2:  # noqa: PLR2004 - the first process and the runner
             with contextlib.suppress(OSError):
                 for process in self._before:
-                    name = f"/proc/{process}/task/{process}/children"
-                    self._files.append(os.open(name, os.O_RDONLY | os.O_CLOEXEC))
-                runner = max(self._before, key=lambda process: -len(self._read_of(process)))
-                self._threads = os.open(f"/proc/{runner}/task", os.O_RDONLY | os.O_CLOEXEC)
+                    if not self._open_children(process):  # the runner, which has none
+                        name = f"/proc/{process}/task"
+                        self._threads = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         self._state = self._read()
 
     def any(self) -> bool:
         """Whether there are processes now that there weren't then."""
-        if self._threads >= 0 and self._read() == self._state:
+        if self._state and self._read() == self._state:
             return False
         return bool(descendants(self._pid) - self._before)
 
@@ -43,6 +42,15 @@ class Remains:
                 os.close(fd)
         self._files, self._threads = [], -1
 
+    def _open_children(self, process: int) -> bool:
+        """Open the list of children of each of its threads; tells whether it has any."""
+        has_any = False
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            fd = os.open(thread / "children", os.O_RDONLY | os.O_CLOEXEC)
+            self._files.append(fd)
+            has_any = has_any or bool(os.pread(fd, 4096, 0))
+        return has_any
+
     def _read(self) -> list[bytes | int]:
         if self._threads < 0:
             return []
@@ -51,6 +59,3 @@ class Remains:
             return [*seen, os.fstat(self._threads).st_nlink]
         except OSError:
             return []
-
-    def _read_of(self, process: int) -> bytes:
-        return os.pread(self._files[list(self._before).index(process)], 4096, 0)

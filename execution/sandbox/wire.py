@@ -5,6 +5,8 @@ header, the header (a JSON object) and the body (bytes as they are, so binary pa
 never inflated). Standard library only: this file is also read inside the sandbox.
 """
 
+from __future__ import annotations
+
 import json
 import struct
 from collections.abc import Mapping

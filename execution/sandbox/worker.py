@@ -155,7 +155,9 @@ class Worker:
             await asyncio.shield(process.dispose())
 
     async def _open(self, artefact: Artefact, limits: Limits) -> None:
-        self._process = await spawn(registry.program(artefact), limits, way=self._way)
+        # Elsewhere, because a language may first have to be asked whether it is there.
+        program = await asyncio.to_thread(registry.program, artefact)
+        self._process = await spawn(program, limits, way=self._way)
         self._output = Output(self._process.output, limits.stdout_bytes)
         self._conversation = Conversation(self._receive, self._lost)
         await self._conversation.connect(self._process.wire)

@@ -29,8 +29,16 @@ MOST_BYTES = 10_000_000
 LANGUAGES = {
     "python3": ("py", "requirements.txt"),
     "javascript": ("js", "package.json"),
+    "perl": ("pl", "cpanfile"),
 }
-CALLS_OTHERS = {"python3": "import algorium", "javascript": "require('algorium')"}
+CALLS_OTHERS = {
+    "python3": "import algorium",
+    "javascript": "require('algorium')",
+    "perl": "use Algorium",
+}
+FAILURE = re.compile(
+    r"class (\w+)\(\w*Error\)|class (\w+) extends Error|die \{type => '(\w+)'",
+)
 
 
 def language(folder: Path) -> str:
@@ -151,7 +159,7 @@ def test_the_module_can_be_called(folder: Path) -> None:
 
 @every_example
 def test_failures_have_names_the_platform_knows(folder: Path) -> None:
-    failures = set(re.findall(r"class (\w+)(?:\(\w*Error\)| extends Error)", source(folder)))
+    failures = {"".join(found) for found in FAILURE.findall(source(folder))}
 
     assert "InputError" in failures
     assert failures <= ERROR_KINDS

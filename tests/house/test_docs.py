@@ -9,6 +9,7 @@ import pytest
 from core import errors
 from core.errors import MarketError
 from core.settings import Settings
+from execution.languages import registry
 from web.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,13 @@ def test_every_decision_is_in_the_list() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text()))
     assert listed == {path.name for path in folder.glob("0*.md")}
+
+
+def test_every_language_is_in_the_table_of_languages() -> None:
+    table = (ROOT / "docs" / "publishing.md").read_text()
+    for language in registry.known():
+        assert f"| {re.split(r'[ (]', language.words())[0]} | " in table
+        assert f"`{language.manifest}`" in table
 
 
 def test_every_refusal_has_a_code_of_its_own() -> None:

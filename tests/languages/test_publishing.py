@@ -9,18 +9,23 @@ import pytest
 from catalog.models import Version, VersionState
 from core.db import Sessions
 from core.errors import BuildFailed
+from execution import starter
 from execution.builds import tasks
 from execution.builds.source import read_project
 from execution.languages import registry
+from execution.languages.javascript.language import JavaScript
 from execution.languages.language import Language
+from execution.languages.python.interpreters import others, own
 from execution.languages.registry import NotOffered
+from execution.languages.ruby.language import Ruby
 from execution.models import Build, BuildState
 from execution.outcome import Artefact
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import Worker
-from tests.languages.workshop import PROJECTS
+from tests.languages.workshop import PROJECTS, kin
 from tests.people import add_person
 
+OWN = f"python3.{own().minor}"
 TOML = """
 [algorithm]
 name = "Hello"
@@ -52,7 +57,7 @@ async def test_a_folder_in_any_language_becomes_a_live_version(
     language: Language, sessions: Sessions, tmp_path: Path
 ) -> None:
     owner = await add_person(sessions, "author")
-    read = read_project(project(tmp_path, language.name))
+    read = read_project(project(tmp_path, kin(language.name), language.name))
     submitted = await tasks.submit(sessions, tmp_path, owner.id, read)
     await tasks.take(sessions)
     await tasks.run(sessions, tmp_path, submitted)
@@ -61,7 +66,8 @@ async def test_a_folder_in_any_language_becomes_a_live_version(
         build = await session.get_one(Build, submitted)
         version = await session.get_one(Version, build.version_id)
     assert build.state is BuildState.SUCCEEDED, build.log
-    assert (version.state, version.language) == (VersionState.LIVE, language.name)
+    assert version.state is VersionState.LIVE
+    assert registry.words(version.language) == language.words()
     assert version.sample_output == b"Hello Bob"
     assert language.words() in build.log
 
@@ -69,12 +75,29 @@ async def test_a_folder_in_any_language_becomes_a_live_version(
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
-        *(("python3", "python"), ("python-3.x-1", "python"), ("python2-langpack", "python")),
+        *(
+            (word, "python")
+            for word in ("python3", "python3-1", "python-3.x-1", "python2-langpack")
+        ),
         *(("node-5.x-1", "javascript"), ("JavaScript", "javascript")),
     ],
 )
 def test_the_names_of_older_projects_are_understood(tmp_path: Path, said: str, meant: str) -> None:
-    assert read_project(project(tmp_path, meant, said)).draft.language == meant
+    language = read_project(project(tmp_path, meant, said)).draft.language
+
+    assert language == (OWN if meant == "python" else meant)
+
+
+@pytest.mark.parametrize("word", ["{}", "{}-gpu", "Python-3.{}"])
+def test_a_project_may_ask_for_one_version_of_python(tmp_path: Path, word: str) -> None:
+    for number, one in enumerate(others()):
+        named = word.format(one.minor if "3." in word else f"python3.{one.minor}")
+        place = project(tmp_path / str(number), "python", named)
+        assert read_project(place).draft.language == f"python3.{one.minor}"
+
+
+def test_a_version_of_python_that_isnt_there_is_the_usual_one(tmp_path: Path) -> None:
+    assert read_project(project(tmp_path, "python", "python3.7")).draft.language == OWN
 
 
 def test_a_misspelt_key_of_an_old_template_is_understood(tmp_path: Path) -> None:
@@ -93,6 +116,25 @@ def test_a_language_that_nothing_here_runs_is_named(tmp_path: Path) -> None:
 def test_an_entry_point_in_another_language_is_missing(tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match=r"src/Hello\.js is missing"):
         read_project(project(tmp_path, "python", "javascript"))
+
+
+def test_a_language_that_is_missing_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ruby, "missing", lambda _: "Install it.")
+    with pytest.raises(BuildFailed, match=r"Ruby.* isn't offered here\. Install it\."):
+        read_project(project(tmp_path, "ruby"))
+
+
+def test_the_starter_catalog_leaves_out_what_a_machine_cant_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = {folder.name for folder in starter.folders()}
+    monkeypatch.setattr(JavaScript, "missing", lambda _: "Install it.")
+
+    assert everything - {folder.name for folder in starter.folders()} == {
+        "MarkdownToHTML", "TextDiff",
+    }  # fmt: skip
 
 
 async def test_a_version_whose_language_is_gone_says_so() -> None:

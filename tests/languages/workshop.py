@@ -13,6 +13,11 @@ PROJECTS = Path(__file__).with_name("projects")
 MEMORY_MIB = 256
 
 
+def kin(language: str) -> str:
+    """Give the folder of a language's projects, which all its versions share."""
+    return language.rstrip(".0123456789")
+
+
 class Workshop:
     """Starts the projects of one language."""
 
@@ -23,7 +28,7 @@ class Workshop:
 
     async def built(self, name: str, folder: Path | None = None, **more: bool) -> Artefact:
         """Build one project."""
-        source = folder or PROJECTS / self.language.name
+        source = folder or PROJECTS / kin(self.language.name)
         digest = await self.language.build(source, name, self.home, lambda _: None)
         return Artefact(
             version_id=f"{self.language.name}-{name}",

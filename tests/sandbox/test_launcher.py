@@ -1,11 +1,13 @@
 """How the sandbox is set up, and what stands in its way on a machine."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from execution.languages.confined import python
+from execution.languages.confined import interpreter_folders
+from execution.languages.python.interpreters import own
 from execution.languages.python.program import program
 from execution.outcome import Artefact
 from execution.sandbox import cgroups, check, launcher, wire
@@ -132,21 +134,12 @@ def test_an_environment_cant_have_other_folders_shown(tmp_path: Path) -> None:
 
 
 def test_of_an_interpreter_in_somebodys_home_only_its_own_folders_are_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for folder in ("bin", "lib", "Documents"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "bin" / name).touch()
-    monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
-    python.cache_clear()
-    try:
-        made = program(Artefact("v", "Probe", "/srv/source", ""))
-    finally:
-        python.cache_clear()
-
-    shown = {path for path in made.folders.values() if path.startswith(str(tmp_path))}
-    assert shown == {f"{tmp_path}/bin", f"{tmp_path}/lib"}
+    shown = interpreter_folders(replace(own(), program=f"{tmp_path}/bin/python3"))
+    assert set(shown.values()) == {f"{tmp_path}/bin", f"{tmp_path}/lib"}
 
 
 def test_groups_of_version_2_are_made_beside_ours(

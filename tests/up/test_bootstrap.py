@@ -120,12 +120,14 @@ def test_a_step_that_fails_tells_what_it_said(bootstrap: ModuleType) -> None:
         bootstrap.run("trying", ["/bin/sh", "-c", "echo no way; exit 3"])
 
 
-def test_a_browser_that_is_missing_is_told(
+def test_programs_that_tests_miss_are_told(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    bootstrap.provide_browser()
-    assert "apt-get install chromium" in capsys.readouterr().out
+    bootstrap.provide_tools()
+    said = capsys.readouterr().out
+    for package, _, tests in bootstrap.TOOLS:
+        assert f"{tests} are left out (Debian: apt-get install {package})" in said
 
 
 def test_the_command_works_from_a_path_with_spaces(tmp_path: Path) -> None:

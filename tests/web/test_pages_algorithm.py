@@ -51,6 +51,17 @@ async def send(client: httpx.AsyncClient, page: str, to: str, **fields: str) -> 
     return await client.post(f"{page}/{to}", data={"csrf": token, **fields})
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("python", "Python 3."), ("javascript", "JavaScript (Node")]
+)
+async def test_the_page_says_what_a_version_is_written_in(
+    sessions: Sessions, client: httpx.AsyncClient, author: Account, language: str, words: str
+) -> None:
+    await add_algorithm(sessions, author.id, language=language)
+
+    assert words in (await client.get(SHOUT)).text
+
+
 async def test_a_visitor_reads_everything_before_signing_in(
     public: Public, client: httpx.AsyncClient, author: Account
 ) -> None:

@@ -90,7 +90,8 @@ def sandbox(_: Settings) -> str:
 def spoken(_: Settings) -> str:
     """Name the languages that algorithms can be written in here."""
     registry = importlib.import_module("execution.languages.registry")
-    return f"algorithms can be in {', '.join(one.words() for one in registry.offered())}"
+    words = dict.fromkeys(one.words() for one in registry.offered())
+    return f"algorithms can be in {', '.join(words)}"
 
 
 def languages() -> list[str]:

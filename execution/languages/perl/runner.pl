@@ -42,7 +42,7 @@ my %TYPES = map { $_ => 1 } qw(
     LanguageError TooLargeError ParsingError EntityNotFoundError ThirdPartyCredentialError
     AlgorithmError
 );
-my $JSON = JSON::PP->new->utf8->allow_nonref->allow_blessed->convert_blessed;
+my $JSON = JSON::PP->new->utf8->canonical->allow_nonref->allow_blessed->convert_blessed;
 $INC{'Algorium.pm'} = $0;
 
 my ($number, $result_bytes) = splice @ARGV;

@@ -6,6 +6,8 @@ Standard library only.
 # Without pathlib, which costs a sandbox some milliseconds at every start.
 # ruff: noqa: PTH113, PTH118
 
+from __future__ import annotations
+
 import importlib
 import os
 import sys

@@ -5,24 +5,27 @@ from functools import cache
 from pathlib import Path
 
 from execution.languages import confinement
-from execution.languages.confined import RUNNER, SOURCE, interpreters, python, with_compiled
+from execution.languages.confined import RUNNER, SOURCE, interpreter_folders, with_compiled
+from execution.languages.python.interpreters import Interpreter, own
 from execution.outcome import Artefact
 from execution.sandbox import wire
 from execution.sandbox.program import Program
 
 ENVIRONMENT = "/env"
+_RUNNER = f"{RUNNER}/execution/languages/python/runner.py"
 _HERE = Path(__file__).parent
 # Where no link can be made: filled at run time, or shown read-only.
 _TAKEN = ("/tmp", "/dev", "/proc", "/usr", "/etc", "/nix", RUNNER)  # noqa: S108
 
 
-def program(artefact: Artefact) -> Program:
-    """Return what serves `artefact`: our runner in the interpreter that we run in ourselves.
+def program(artefact: Artefact, interpreter: Interpreter | None = None) -> Program:
+    """Return what serves `artefact`: our runner, by default in the interpreter that runs us.
 
     The interpreter is never the environment's `bin/python`, which a requirement may have
     replaced: the runner switches to the environment once it has given up its privileges.
     """
-    folders = dict(interpreters(artefact.environment))
+    interpreter = interpreter or own()
+    folders = interpreter_folders(interpreter)
     folders[SOURCE] = os.path.realpath(artefact.source)
     links = {}
     if artefact.environment:
@@ -31,8 +34,8 @@ def program(artefact: Artefact) -> Program:
         if not any(_below(artefact.environment, place) for place in (*_TAKEN, *folders)):
             links[artefact.environment] = ENVIRONMENT
     return Program(
-        argv=(python(), "-I", "-S", "-B", f"{RUNNER}/execution/languages/python/runner.py"),
-        files=_files(),
+        argv=(interpreter.program, "-I", "-S", "-B", _RUNNER),
+        files=with_compiled(_files(), interpreter),
         folders=folders,
         links=links,
         environment={
@@ -44,14 +47,14 @@ def program(artefact: Artefact) -> Program:
 
 
 @cache
-def _files() -> dict[str, str]:
-    """Return the runner's files at the places where it can import them by their usual names."""
-    own = ("runner.py", "serving.py", "code.py", "values.py")
-    places = {_HERE / name: f"{RUNNER}/execution/languages/python" for name in own}
+def _files() -> tuple[tuple[Path, str], ...]:
+    """Return the runner's files, with the folders where they can import each other."""
+    names = ("runner.py", "serving.py", "code.py", "values.py")
+    places = {_HERE / name: f"{RUNNER}/execution/languages/python" for name in names}
     places[Path(confinement.__file__)] = f"{RUNNER}/execution/languages"
     places[Path(wire.__file__)] = f"{RUNNER}/execution/sandbox"
     places |= dict.fromkeys((_HERE / "modules").glob("*.py"), f"{RUNNER}/modules")
-    return with_compiled(places)
+    return tuple(places.items())
 
 
 def _below(path: str, folder: str) -> bool:

@@ -6,6 +6,8 @@ Started by the launcher as `python -I -S -B runner.py CONFIG`.
 # Without pathlib, which costs a sandbox some milliseconds at every start.
 # ruff: noqa: PTH112, PTH118
 
+from __future__ import annotations
+
 import json
 import os
 import sys

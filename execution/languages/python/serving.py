@@ -3,6 +3,8 @@
 # Without pathlib, which costs a sandbox some milliseconds at every start.
 # ruff: noqa: PTH106, PTH108, PTH112, PTH114, PTH118
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import json

@@ -1,5 +1,7 @@
 """Python values to payloads and back, as an author's function sees them. Standard library only."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 
@@ -19,7 +21,7 @@ def to_value(content_type: str, data: bytes) -> Any:  # noqa: ANN401 - any value
 
 def to_payload(value: Any) -> tuple[str, bytes]:  # noqa: ANN401
     """Return the content type and bytes of `value`; `NotCarried` if it has none."""
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return "binary", bytes(value)
     try:
         if isinstance(value, str):

@@ -1,12 +1,14 @@
 """What algorithms written for Algorithmia use of its client: the ADK, and calling others."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import algorium  # type: ignore[import-not-found,unused-ignore]
 
-registered: list["ADK"] = []
+registered: list[ADK] = []
 
 
 class ADK:
@@ -35,7 +37,7 @@ class Algorithm:
         self.reference = reference.removeprefix("algo://").strip("/")
         self._timeout: float | None = None
 
-    def set_options(self, timeout: float | None = None, **_: object) -> "Algorithm":
+    def set_options(self, timeout: float | None = None, **_: object) -> Algorithm:
         """Set how many seconds it may take; every other option has no meaning in here."""
         self._timeout = timeout
         return self

@@ -5,6 +5,8 @@ import algorium
 greeting = algorium.call("alice/Hello/1.0.0", "Bob", timeout=10)
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,0 +1,1 @@
+"""Algorithms written in Java, compiled when they are built and run by the system's own."""

@@ -1,0 +1,1 @@
+"""Algorithms written in R, run by the system's own."""

@@ -1,0 +1,5 @@
+public class Hello {
+    public String apply(String name) {
+        return "Hello " + name;
+    }
+}

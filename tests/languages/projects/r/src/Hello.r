@@ -1,0 +1,1 @@
+algorithm <- function(name) paste("Hello", name)
