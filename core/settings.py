@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from core.errors import BadSetting
 
 DEFAULT_PORT = 8000
+# Of sandboxes, from the least to the most; `execution.sandbox.protection` says what they mean.
+PROTECTIONS = ("namespaces", "filter", "groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Settings:
     ray_address: str | None = None
     issuer: Issuer | None = None
     starter: bool = True
+    min_protection: str = PROTECTIONS[0]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -56,6 +59,7 @@ class Settings:
             ray_address=environment.get("RAY_ADDRESS") or None,
             issuer=_issuer(environment),
             starter=_flag(environment, "ALGORIUM_STARTER", default=True),
+            min_protection=_protection(environment.get("ALGORIUM_MIN_PROTECTION")),
         )
 
     @property
@@ -92,6 +96,14 @@ def _port(text: str) -> int:
     if not 0 < port < 2**16:
         raise BadSetting("ALGORIUM_PORT", f"{text!r} is no port; give a number from 1 to 65535")
     return port
+
+
+def _protection(text: str | None) -> str:
+    level = (text or PROTECTIONS[0]).lower()
+    if level not in PROTECTIONS:
+        words = ", ".join(PROTECTIONS)
+        raise BadSetting("ALGORIUM_MIN_PROTECTION", f"{text!r} is no level; give one of {words}")
+    return level
 
 
 def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

@@ -11,7 +11,9 @@ from execution.messages import OutcomeMessage, RunMessage, pack_outcome, unpack_
 from execution.nested import Gateway
 from execution.outcome import Failure, Outcome, Payload
 from execution.pool import Bounds, Pool
+from execution.sandbox import protection
 from execution.sandbox.limits import Limits
+from execution.sandbox.protection import Protection
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,7 @@ class PoolReplica:
         self, fingerprint: str, gateway: str, bounds: dict[str, Any], limits: dict[str, Any]
     ) -> None:
         """`gateway` is the address that nested calls go to."""
+        protection.require(Protection(limits["protection"]))
         _listen_on_loopback_only()
         self._fingerprint = fingerprint
         self._gateway = Gateway(gateway)

@@ -20,6 +20,9 @@ from core.settings import Settings
 from execution import starter
 from execution.builds import tasks
 from execution.ray_cluster import connect, deploy_pools
+from execution.sandbox import protection
+from execution.sandbox.limits import Limits
+from execution.sandbox.protection import Protection
 from web.up.postgres import database_url
 
 log = structlog.get_logger()
@@ -32,6 +35,7 @@ DEPLOY_S = 15.0
 async def work(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     logs.configure()
+    protection.require(Protection(settings.min_protection))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,7 +74,10 @@ async def _again(name: str, every_s: float, step: Callable[[], Awaitable[object]
 async def _deploy(settings: Settings) -> None:
     # A replica's own work is small beside that of its workers: one for two cores keeps up.
     replicas = max(1, (os.cpu_count() or 1) // 2)
-    await asyncio.to_thread(deploy_pools, gateway=_gateway(settings), replicas=replicas)
+    limits = Limits(protection=Protection(settings.min_protection))
+    await asyncio.to_thread(
+        deploy_pools, gateway=_gateway(settings), replicas=replicas, limits=limits
+    )
 
 
 async def _sweep(sessions: Sessions) -> None:

@@ -8,10 +8,11 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import resource
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -23,6 +24,7 @@ from execution.builds import places
 Log = Callable[[str], None]
 
 LIMIT_S = 600.0
+LARGEST_FILE = 8 * 2**30  # well above the largest library that anybody publishes
 MOST_REQUIREMENTS = 200
 COMPLETE = ".complete"
 
@@ -123,6 +125,9 @@ async def _uv(arguments: list[str], home: Path, log: Log, *, failed: str, given:
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=_environment(os.environ, home), cwd=str(home),
     )  # fmt: skip
+    with suppress(ProcessLookupError):
+        # A package of a few kilobytes can hold a file that fills the disk.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     try:
         out, err = await asyncio.wait_for(process.communicate(given.encode()), LIMIT_S)
     except TimeoutError as error:
