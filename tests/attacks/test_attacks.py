@@ -87,8 +87,12 @@ def test_outside_of_a_sandbox_it_succeeds(attack: Attack, host: Host, tmp_path: 
     assert got.get("loot"), got
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda it: it.name)
+@pytest.mark.parametrize(
+    ("attack", "way"),
+    # The wire is the same by both ways in.
+    [(it, way) for it in ATTACKS for way in (WAYS[-1:] if it in WIRE else WAYS)],
+    ids=lambda it: it.name if isinstance(it, Attack) else str(it),
+)
 async def test_inside_it_fails_and_harms_nobody(
     attack: Attack, way: Entrance, host: Host, neighbours: dict[Entrance, Neighbour], tmp_path: Path
 ) -> None:
