@@ -16,7 +16,7 @@ from execution.sandbox import cgroups
 from execution.sandbox.launcher import Entrance
 from execution.sandbox.process import descendants
 from execution.sandbox.worker import Worker
-from tests.attacks.attack import NAME, Attack
+from tests.attacks.attack import NAME, Attack, Language
 from tests.attacks.host import Host, a_host
 from tests.attacks.table.files import FILES
 from tests.attacks.table.kernel import KERNEL
@@ -27,6 +27,7 @@ from tests.attacks.table.wire import WIRE
 from tests.sandbox.authors import WAYS, Author, again, value_of
 
 ATTACKS = [*FILES, *PROCESSES, *NETWORK, *KERNEL, *BOMBS, *RESOURCES, *WIRE]
+SCRIPTS = (Language.PERL, Language.SHELL)
 _AT_ONCE = 10  # files that looks at the neighbours may hold just now; an attack would hand in 50
 NEIGHBOUR = """
 count = 0
@@ -89,8 +90,12 @@ def test_outside_of_a_sandbox_it_succeeds(attack: Attack, host: Host, tmp_path: 
 
 @pytest.mark.parametrize(
     ("attack", "way"),
-    # The wire is the same by both ways in.
-    [(it, way) for it in ATTACKS for way in (WAYS[-1:] if it in WIRE else WAYS)],
+    # The wire is the same by both ways in, and scripts try again what others do by both.
+    [
+        (it, way)
+        for it in ATTACKS
+        for way in (WAYS[-1:] if it in WIRE or it.language in SCRIPTS else WAYS)
+    ],
     ids=lambda it: it.name if isinstance(it, Attack) else str(it),
 )
 async def test_inside_it_fails_and_harms_nobody(
