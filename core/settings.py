@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from core.errors import BadSetting
 
 DEFAULT_PORT = 8000
+# Of sandboxes, from the least to the most; `execution.sandbox.protection` says what they mean.
+PROTECTIONS = ("namespaces", "filter", "groups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Settings:
     starter: bool = True
     # How many calls one account may have under way at a gateway.
     concurrency: int = 80
+    min_protection: str = PROTECTIONS[0]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -59,6 +62,7 @@ class Settings:
             issuer=_issuer(environment),
             starter=_flag(environment, "ALGORIUM_STARTER", default=True),
             concurrency=_count(environment, "ALGORIUM_CONCURRENCY", default=80),
+            min_protection=_protection(environment.get("ALGORIUM_MIN_PROTECTION")),
         )
 
     @property
@@ -95,6 +99,14 @@ def _port(text: str) -> int:
     if not 0 < port < 2**16:
         raise BadSetting("ALGORIUM_PORT", f"{text!r} is no port; give a number from 1 to 65535")
     return port
+
+
+def _protection(text: str | None) -> str:
+    level = (text or PROTECTIONS[0]).lower()
+    if level not in PROTECTIONS:
+        words = ", ".join(PROTECTIONS)
+        raise BadSetting("ALGORIUM_MIN_PROTECTION", f"{text!r} is no level; give one of {words}")
+    return level
 
 
 def _flag(environment: Mapping[str, str], name: str, *, default: bool) -> bool:

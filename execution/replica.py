@@ -17,8 +17,10 @@ from execution.messages import Run
 from execution.outcome import Failure, Outcome
 from execution.pool import Bounds, Pool
 from execution.ray_directory import RayDirectory
+from execution.sandbox import protection
 from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import OnCall
+from execution.sandbox.protection import Protection
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class PoolReplica:
         """Begin to take calls for `app`. `secret` is what gateways have to know."""
         import ray  # noqa: PLC0415 - only ever called inside Serve
         from ray import serve  # noqa: PLC0415
+
+        protection.require(Protection(limits["protection"]))
 
         host = ray.util.get_node_ip_address()
         if host == _LOOPBACK:

@@ -22,6 +22,9 @@ from execution.builds import tasks
 from execution.ray_applications import RayApplications
 from execution.ray_cluster import connect, directory_of
 from execution.reconcile import Reconciler
+from execution.sandbox import protection
+from execution.sandbox.limits import Limits
+from execution.sandbox.protection import Protection
 from web.auth.secret import channel_secret
 from web.up.postgres import database_url
 
@@ -35,6 +38,7 @@ RECONCILE_S = 1.0
 async def work(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT."""
     logs.configure()
+    protection.require(Protection(settings.min_protection))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,7 +48,11 @@ async def work(settings: Settings) -> None:
     async with db.connected(settings.database_url or database_url(settings.home)) as sessions:
         reconciler = Reconciler(
             sessions,
-            RayApplications(directory_of(settings.home), secret=channel_secret(settings.home)),
+            RayApplications(
+                directory_of(settings.home),
+                secret=channel_secret(settings.home),
+                limits=Limits(protection=Protection(settings.min_protection)),
+            ),
             # A replica's own work is small beside that of its workers: one for two cores keeps up.
             pool_replicas=max(1, (os.cpu_count() or 1) // 2),
         )

@@ -4,9 +4,10 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import resource
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from core.errors import BuildFailed
@@ -14,6 +15,7 @@ from core.errors import BuildFailed
 Log = Callable[[str], None]
 
 LIMIT_S = 600.0
+LARGEST_FILE = 8 * 2**30  # well above the largest library that anybody publishes
 COMPLETE = ".complete"
 
 
@@ -59,6 +61,9 @@ async def tool(
         stderr=asyncio.subprocess.PIPE, cwd=str(cwd or home),
         env=_environment(os.environ, home, tuple(kept)) | dict(settings or {}),
     )  # fmt: skip
+    with suppress(ProcessLookupError):
+        # A package of a few kilobytes can hold a file that fills the disk.
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (LARGEST_FILE, LARGEST_FILE))
     try:
         out, err = await asyncio.wait_for(process.communicate(given.encode()), LIMIT_S)
     except TimeoutError as error:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from execution.sandbox.limits import Limits
 from execution.sandbox.wire import MIB
+
+if TYPE_CHECKING:  # limits name the protection, which asks here
+    from execution.sandbox.limits import Limits
 
 _ROOT = Path("/sys/fs/cgroup")
 _PREFIX = "algorium-"
@@ -69,7 +72,7 @@ def parents() -> Parents | None:
     return found
 
 
-def create(limits: Limits) -> Cgroup | None:
+def create(limits: "Limits") -> Cgroup | None:
     """Make the groups for one sandbox, None where that is not possible."""
     places = parents()
     if places is None:
@@ -88,7 +91,7 @@ def create(limits: Limits) -> Cgroup | None:
         return None
 
 
-def _create_unified(places: Parents, name: str, limits: Limits) -> Cgroup:
+def _create_unified(places: Parents, name: str, limits: "Limits") -> Cgroup:
     folder = places.memory / name
     folder.mkdir()
     (folder / "memory.max").write_text(str(limits.memory_mib * MIB))
@@ -103,7 +106,7 @@ def _create_unified(places: Parents, name: str, limits: Limits) -> Cgroup:
     return Cgroup((folder,), _open(folder / "memory.events"))
 
 
-def _create_1(places: Parents, name: str, limits: Limits) -> Cgroup:
+def _create_1(places: Parents, name: str, limits: "Limits") -> Cgroup:
     memory = places.memory / name
     memory.mkdir()
     folders = [memory]

@@ -1,12 +1,13 @@
 """Whether a sandbox can start on this machine, and what to do where it can't."""
 
+import os
 import platform
 import subprocess
 from pathlib import Path
 
 from execution.languages.python.program import program
 from execution.outcome import Artefact
-from execution.sandbox import cgroups, launcher, seccomp
+from execution.sandbox import launcher, protection
 from execution.sandbox.launcher import Entrance
 from execution.sandbox.limits import Limits
 
@@ -29,6 +30,8 @@ def problems() -> list[str]:
         bubblewrap = launcher.bubblewrap()
     except launcher.NoBubblewrap:
         return ["There is no bubblewrap: install the package `bubblewrap` (0.8 or newer)."]
+    if not Path("/proc/self/task", str(os.getpid()), "children").exists():
+        return ["This kernel doesn't tell a process's children; use one with CONFIG_PROC_CHILDREN."]
     said = _try(bubblewrap)
     if said is None:
         return []
@@ -37,15 +40,12 @@ def problems() -> list[str]:
 
 def remarks() -> list[str]:
     """Return what works here, but less strictly than elsewhere."""
-    found = []
-    if cgroups.parents() is None:
+    found = protection.missing()
+    if os.geteuid() == 0 and launcher.entrance() is Entrance.NAMESPACE:
         found.append(
-            "No control groups can be made here, so an algorithm's memory is watched every 50 ms"
-            " instead of being held by the kernel; run as root, or under a systemd unit with"
-            " Delegate=yes and DelegateSubgroup=main, to change that."
+            "This is root without its privileges: inside a sandbox the machine's device files"
+            " belong to the algorithm's user, who could change their modes; run as another user."
         )
-    if not seccomp.supported():
-        found.append(f"There is no system call filter for {platform.machine()} processors.")
     return found
 
 

@@ -50,6 +50,10 @@ _ENVIRONMENT = {
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
     ),
 }
+_KERNELS_OWN = (
+    *("kcore", "kmsg", "kpagecount", "kpageflags", "kpagecgroup", "vmallocinfo", "slabinfo"),
+    *("timer_list", "sysrq-trigger", "mtrr"),
+)
 _OLDEST = (0, 8)  # the first with every option that is used here
 _CAPABILITIES = (6, 7, 21)  # CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN
 _USERS_FROM = 1_000_000_000
@@ -123,7 +127,7 @@ def arguments(
         "--clearenv",
         *_flat(("--setenv", n, v) for n, v in {**_ENVIRONMENT, **program.environment}.items()),
         *_flat(_system()),
-        *_flat(_devices(limits)),
+        *_flat(_devices(limits, way)),
         *_flat(_shown(program)),
         *("--remount-ro", "/", "--chdir", "/tmp"),  # noqa: S108
         "--",
@@ -157,9 +161,14 @@ def _system() -> Iterator[tuple[str, ...]]:
         yield "--ro-bind", str(_ETC / file), f"/etc/{file}"
 
 
-def _devices(limits: Limits) -> Iterator[tuple[str, ...]]:
+def _devices(limits: Limits, way: Entrance) -> Iterator[tuple[str, ...]]:
     scratch = ("--size", str(limits.tmp_mib * MIB), "--perms", "1777", "--tmpfs")
     yield "--proc", "/proc"
+    if os.geteuid() == 0 and way is Entrance.NAMESPACE:
+        # They are their owner's alone, and that is whom the program inside still is, outside.
+        for file in _KERNELS_OWN:
+            if Path("/proc", file).exists():
+                yield "--ro-bind", "/dev/null", f"/proc/{file}"
     # The kernel's settings in it are open to user 0 of the machine, with or without privileges.
     yield "--remount-ro", "/proc"
     yield "--dev", "/dev"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from execution.sandbox.protection import Protection
 from execution.sandbox.wire import MIB
 
 RESULT_LIMIT = 15 * MIB
@@ -16,6 +17,7 @@ class Limits:
     `memory_mib` holds for all its processes together. `tmp_mib` bounds /tmp and /dev/shm,
     each; what lies there counts as memory too where control groups are at hand.
     `cpus` is how many cores' worth of time it may take, where control groups are at hand.
+    `protection` is the least that must hold it: with less it doesn't start.
     """
 
     memory_mib: int = 1024
@@ -28,3 +30,4 @@ class Limits:
     cpus: float = 1.0
     start_s: float = 20.0
     load_s: float = 300.0
+    protection: Protection = Protection.NAMESPACES

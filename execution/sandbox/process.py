@@ -20,6 +20,7 @@ from execution.sandbox.cgroups import Cgroup
 from execution.sandbox.launcher import Entrance
 from execution.sandbox.limits import Limits
 from execution.sandbox.program import Program
+from execution.sandbox.protection import Protection, TooLittleProtection
 
 _PIPE_BYTES = 1024 * 1024
 _KILL_WAIT_S = 10.0
@@ -77,7 +78,7 @@ class Process:
 
 
 async def spawn(program: Program, limits: Limits, *, way: Entrance | None = None) -> Process:
-    """Start `program` in a sandbox. Raises `OSError` or `NoBubblewrap`."""
+    """Start `program` in a sandbox. Raises `OSError`, `NoBubblewrap`, `TooLittleProtection`."""
     loop = asyncio.get_running_loop()
     started = loop.run_in_executor(_spawner(), _spawn, program, limits, way or launcher.entrance())
     try:
@@ -98,13 +99,12 @@ def _abandon(started: "asyncio.Future[Process]") -> None:
 
 
 def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
-    bubblewrap = launcher.bubblewrap()
+    bubblewrap, cgroup = launcher.bubblewrap(), _group(limits)
     copy = _copy(bubblewrap) if way is Entrance.NAMESPACE else None
     ours, theirs = socket.socketpair()
     output, printed = os.pipe()
     options_read, options_write = os.pipe()
     passed = [theirs.fileno(), options_read]
-    cgroup = cgroups.create(limits)
     try:
         filtered = _filter_file()
         if filtered is not None:
@@ -145,6 +145,14 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
     with contextlib.suppress(OSError):  # a smaller pipe only means more wake-ups
         fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     return Process(popen, ours, output, cgroup)
+
+
+def _group(limits: Limits) -> Cgroup | None:
+    """Return the control group of one sandbox, where there can be one or must be."""
+    cgroup = cgroups.create(limits)
+    if cgroup is None and limits.protection is Protection.GROUPS:
+        raise TooLittleProtection("No control group could be made for a sandbox.")
+    return cgroup
 
 
 def _copy(bubblewrap: str) -> int | None:

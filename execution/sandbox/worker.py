@@ -15,6 +15,7 @@ from execution.sandbox.launcher import Entrance, NoBubblewrap
 from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import NestedCalls, OnCall
 from execution.sandbox.process import Process, signal_name, spawn
+from execution.sandbox.protection import TooLittleProtection
 from execution.sandbox.remains import Remains
 from execution.sandbox.usage import Idle, Usage, usage
 
@@ -90,7 +91,7 @@ class Worker:
             failure = await self._start_failure(end)
         except registry.NotOffered as refusal:
             failure = Failure("SystemError", str(refusal))
-        except (OSError, NoBubblewrap):
+        except (OSError, NoBubblewrap, TooLittleProtection):
             log.exception("no sandbox for %s", artefact.version_id)
             failure = Failure("SystemError", "The sandbox could not be started.")
         except asyncio.CancelledError:
@@ -275,9 +276,15 @@ class Worker:
             return None, self._out_of_memory()
         if header.get("left") or (self._remains is not None and self._remains.any()):
             self._break(None)
+        result, failure = None, None
         if header["kind"] == "error":
-            return None, Failure(*failure_of(body))
-        return await payload_of(str(header.get("type")), body, self._limits)
+            failure = Failure(*failure_of(body))
+        else:
+            result, failure = await payload_of(str(header.get("type")), body, self._limits)
+        if header["kind"] == "result" and failure is not None:
+            # Our own end in there gives none of that kind: somebody wrote it by hand.
+            self._break(None)
+        return result, failure
 
     async def _start_failure(self, end: Ended) -> Failure:
         failure = end.failure or await self._exit_failure("while it was loading", "LoadingError")

@@ -79,12 +79,19 @@ def git(_: Settings) -> str:
     return f"git is {found}"
 
 
-def sandbox(_: Settings) -> str:
-    """Algorithms can be locked up on this machine."""
+def sandbox(settings: Settings) -> str:
+    """Algorithms can be locked up on this machine, as well as is demanded."""
     problems = importlib.import_module("execution.sandbox.check").problems()
     if problems:
         raise CannotStart(" ".join(problems), "Algorithms are never run without their sandbox.")
-    return "algorithms can be locked into their sandbox"
+    protection = importlib.import_module("execution.sandbox.protection")
+    try:
+        protection.require(protection.Protection(settings.min_protection))
+    except protection.TooLittleProtection as problem:
+        raise CannotStart(
+            str(problem), "Or lower the setting: docs/security.md says what each level holds."
+        ) from None
+    return f"algorithms can be locked into their sandbox; protection level: {protection.given()}"
 
 
 def spoken(_: Settings) -> str:
