@@ -88,6 +88,8 @@ class Version(SQLModel, table=True):
     calls_others: bool = False
     memory_mib: int = 1024
     isolation: Isolation = choice(Isolation, default=Isolation.SHARED)
+    # Whether running it twice does what running it once does, so that a lost run is repeated.
+    idempotent: bool = False
     # Seconds that a call has where its caller gives none.
     timeout_s: int = 300
     # Beyond how many calls at once it gets a replica more, and the most that it gets.

@@ -30,6 +30,7 @@ class Draft:
     calls_others: bool = False
     memory_mib: int = 1024
     isolation: Isolation = Isolation.SHARED
+    idempotent: bool = False
     timeout_s: int = 300
     target_ongoing: int = 4
     max_replicas: int = 4
@@ -81,6 +82,7 @@ async def submit_version(
     version.calls_others = draft.calls_others
     version.memory_mib = draft.memory_mib
     version.isolation = draft.isolation
+    version.idempotent = draft.idempotent
     version.timeout_s = draft.timeout_s
     version.target_ongoing = draft.target_ongoing
     version.max_replicas = draft.max_replicas

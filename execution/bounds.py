@@ -17,6 +17,8 @@ class Runs(Protocol):
     started_ms: float
     loaded_ms: float
     load_output: str
+    # What it was last seen to hold while it waited for a run; None where nobody looked yet.
+    held_mib: int | None
 
     @property
     def usable(self) -> bool:
@@ -40,12 +42,15 @@ class Runs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a pool may hold: workers in all, of one version, their memory, and for how long idle.
+    """What a pool may hold: workers in all, runs at once, workers of one version, their memory.
 
-    Calls inside calls end for certain where there are more slots than they may go deep.
+    Memory is counted by what a worker may use while it runs, and by what it was seen to hold
+    while it is idle, so that many versions can be kept warm. Calls inside calls end for certain
+    where more runs are allowed than they may go deep.
     """
 
-    slots: int = 20
+    slots: int = 400
+    running: int = 20
     per_version: int = 8
     memory_mib: int = 16 * 1024
     idle_s: float = 300.0
@@ -57,7 +62,7 @@ class Bounds:
 
     def of_callers(self, depth: int) -> tuple[int, int]:
         """How many slots, and how many MiB, runs that call others may take at this depth."""
-        slots = max(depth + 1, self.slots - (DEEPEST - depth))
+        slots = max(depth + 1, min(self.slots, self.running) - (DEEPEST - depth))
         return slots, self.memory_mib // 2 + depth * self.memory_mib // 4
 
     def of_one_version(self, depth: int) -> int:

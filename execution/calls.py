@@ -266,6 +266,7 @@ class Caller:
                 wants_stdout=options.wants_stdout and runnable.owned,
                 payer=str(runnable.payer_id),
                 depth=actor.depth,
+                idempotent=runnable.idempotent,
             )
             outcome = await self._outcome(run, runnable, frame, stop)
             if outcome.failure is None:

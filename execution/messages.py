@@ -14,7 +14,8 @@ class Run:
     """One run as a replica is asked for it.
 
     `payer` is whoever pays for it, who gets a fair share of what there is; `depth` is 0 for
-    what a person called, and one more for each call inside a call.
+    what a person called, and one more for each call inside a call. `idempotent` is for the
+    gateway alone: whether it may be run again where its replica was lost.
     """
 
     artefact: Artefact
@@ -24,6 +25,7 @@ class Run:
     wants_stdout: bool = False
     payer: str = ""
     depth: int = 0
+    idempotent: bool = False
 
 
 def pack_run(run: Run) -> list[Any]:

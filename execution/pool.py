@@ -27,6 +27,8 @@ class _Place:
     used_at: float = 0.0
     fresh: bool = True
     payer: str = ""
+    # What it counts for: what it may use, or what it holds while it is idle.
+    cost_mib: int = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -61,6 +63,7 @@ class Pool:
         self._idle: dict[_Key, list[_Place]] = {}
         self._taken: dict[Artefact, int] = {}
         self._runs: Counter[str] = Counter()
+        self._running = 0
         self._calling = 0
         self._calling_mib = 0
         self._memory_mib = 0
@@ -232,24 +235,31 @@ class Pool:
 
     def _grab(self, waiter: _Waiter, *, may_grow: bool) -> _Place | None:
         """Return an idle worker of this version, or a place for a new one, or None."""
-        artefact, depth = waiter.artefact, waiter.depth
-        if not self._may_call(artefact, depth):
+        if self._running >= self._bounds.running or not self._may_call(
+            waiter.artefact, waiter.depth
+        ):
             return None
-        place = self._idle_place(_key(artefact, waiter.payer))
+        place = self._idle_place(_key(waiter.artefact, waiter.payer))
         if place is None:
-            if not may_grow:
-                return None
-            most = self._bounds.of_one_version(depth)
-            if self._taken.get(artefact, 0) >= most and not self._evict_anothers(artefact):
-                return None
-            if not self._make_room(artefact.memory_mib, depth):
-                return None
-            self._slots += 1
-            self._memory_mib += artefact.memory_mib
-            self._taken[artefact] = self._taken.get(artefact, 0) + 1
-            place = _Place(artefact, self._make())
-        self._enter(place, waiter.payer)
+            place = self._new_place(waiter) if may_grow else None
+        elif not self._make_room(place.artefact.memory_mib - place.cost_mib, 0, waiter.depth):
+            self._idle.setdefault(_key(place.artefact, waiter.payer), []).append(place)
+            return None
+        if place is not None:
+            self._count(place, place.artefact.memory_mib)
+            self._enter(place, waiter.payer)
         return place
+
+    def _new_place(self, waiter: _Waiter) -> _Place | None:
+        artefact = waiter.artefact
+        most = self._bounds.of_one_version(waiter.depth)
+        if self._taken.get(artefact, 0) >= most and not self._evict_anothers(artefact):
+            return None
+        if not self._make_room(artefact.memory_mib, 1, waiter.depth):
+            return None
+        self._slots += 1
+        self._taken[artefact] = self._taken.get(artefact, 0) + 1
+        return _Place(artefact, self._make())
 
     def _evict_anothers(self, artefact: Artefact) -> bool:
         """Of a version whose workers are kept apart, end the one that was idle the longest."""
@@ -267,14 +277,20 @@ class Pool:
             self._retire(place)
         return None
 
+    def _count(self, place: _Place, cost_mib: int) -> None:
+        self._memory_mib += cost_mib - place.cost_mib
+        place.cost_mib = cost_mib
+
     def _enter(self, place: _Place, payer: str) -> None:
         place.payer = payer
+        self._running += 1
         self._runs[payer] += 1
         if place.artefact.calls_others:
             self._calling += 1
             self._calling_mib += place.artefact.memory_mib
 
     def _leave(self, place: _Place) -> None:
+        self._running -= 1
         self._runs[place.payer] -= 1
         if not self._runs[place.payer]:
             del self._runs[place.payer]
@@ -282,26 +298,26 @@ class Pool:
             self._calling -= 1
             self._calling_mib -= place.artefact.memory_mib
 
-    def _make_room(self, memory_mib: int, depth: int) -> bool:
-        """Evict the least recently used until a worker fits; evict none if that isn't enough."""
-        most_mib = self._bounds.memory_at(depth)
+    def _make_room(self, memory_mib: int, slots: int, depth: int) -> bool:
+        """Evict the least recently used until so much fits; evict none if that isn't enough."""
+        most_mib = self._bounds.memory_at(depth) - memory_mib
+        most = self._bounds.slots - slots
+        if self._slots <= most and self._memory_mib <= most_mib:
+            return True
+        idle = [one for places in self._idle.values() for one in places]
+        for place in idle:
+            if place.worker.held_mib is not None:
+                self._count(place, min(place.worker.held_mib, place.artefact.memory_mib))
         victims: list[_Place] = []
-        slots, memory = self._slots, self._memory_mib
-        idle = (
-            sorted(
-                (place for places in self._idle.values() for place in places),
-                key=lambda place: place.used_at,
-            )
-            if slots >= self._bounds.slots or memory + memory_mib > most_mib
-            else []
-        )
-        while slots >= self._bounds.slots or memory + memory_mib > most_mib:
-            if len(victims) == len(idle):
-                return False
-            victim = idle[len(victims)]
-            victims.append(victim)
-            slots -= 1
-            memory -= victim.artefact.memory_mib
+        left, memory = self._slots, self._memory_mib
+        for place in sorted(idle, key=lambda one: one.used_at):
+            if left <= most and memory <= most_mib:
+                break
+            victims.append(place)
+            left -= 1
+            memory -= place.cost_mib
+        if left > most or memory > most_mib:
+            return False
         for victim in victims:
             self._evict(victim)
         return True
@@ -333,7 +349,7 @@ class Pool:
         """Free the slot at once; the process is killed now and cleared away meanwhile."""
         artefact = place.artefact
         self._slots -= 1
-        self._memory_mib -= artefact.memory_mib
+        self._count(place, 0)
         self._taken[artefact] -= 1
         if not self._taken[artefact]:
             del self._taken[artefact]

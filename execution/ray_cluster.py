@@ -85,6 +85,12 @@ class RayCluster:
         """Run once; see `Cluster`."""
         try:
             async with asyncio.timeout(run.timeout_s + _GRACE_S):
+                try:
+                    return await self._links.run(run, on_call, wait_s=run.timeout_s)
+                except LinkLost:
+                    if not run.idempotent:
+                        raise
+                    log.warning("call %s was lost with its replica; it is run again", run.call_id)
                 return await self._links.run(run, on_call, wait_s=run.timeout_s)
         except TimeoutError:
             seconds = f"{run.timeout_s:g} s"

@@ -39,6 +39,7 @@ class Runnable:
     number: str
     royalty: int
     timeout_s: int
+    idempotent: bool
     artefact: Artefact
     payer_id: UUID
     payer_wallet_id: UUID
@@ -111,6 +112,7 @@ class Resolver:
             number=version.number,
             royalty=version.royalty,
             timeout_s=version.timeout_s,
+            idempotent=version.idempotent,
             artefact=self._artefact(algorithm, version),
             payer_id=payer,
             payer_wallet_id=wallets[payer],

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.settings import Settings
@@ -13,7 +12,9 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._headers = headers(settings)
+        self._headers = [
+            (name.lower().encode(), value.encode()) for name, value in headers(settings).items()
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add them to the answer as it starts."""
@@ -23,9 +24,9 @@ class SecurityHeaders:
 
         async def start(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    given.setdefault(name, value)
+                given = {name.lower() for name, _ in message["headers"]}
+                more = [pair for pair in self._headers if pair[0] not in given]
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         await self._app(scope, receive, start)

@@ -26,7 +26,14 @@ def litserve(port: int) -> None:
     lit.run(port)
 
 
-def serve(port: int) -> None:
+def zero(port: int) -> None:
+    """Plain Ray Serve behind its own HTTP proxy, from zero replicas as quickly as settings let it."""
+    scaling = {"min_replicas": 0, "max_replicas": 1, "upscale_delay_s": 0, "downscale_delay_s": 1,
+               "look_back_period_s": 1}  # fmt: skip
+    serve(port, autoscaling_config=scaling)
+
+
+def serve(port: int, **more: Any) -> None:
     """Plain Ray Serve behind its own HTTP proxy, one replica."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ["RAY_SERVE_LOG_TO_STDERR"] = "0"
@@ -38,7 +45,9 @@ def serve(port: int) -> None:
              log_to_driver=False)  # fmt: skip
     ray_serve.start(http_options={"host": "127.0.0.1", "port": port})
 
-    @ray_serve.deployment(max_ongoing_requests=100, logging_config={"enable_access_log": False})
+    @ray_serve.deployment(
+        max_ongoing_requests=100, logging_config={"enable_access_log": False}, **more
+    )
     class Echo:
         async def __call__(self, request: Request) -> Any:
             return await request.json()
@@ -47,4 +56,6 @@ def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    {"fastapi": fastapi, "litserve": litserve, "serve": serve}[sys.argv[1]](int(sys.argv[2]))
+    {"fastapi": fastapi, "litserve": litserve, "serve": serve, "zero": zero}[sys.argv[1]](
+        int(sys.argv[2])
+    )

@@ -109,6 +109,7 @@ def _read(folder: Path) -> Project:
         language=language_of(folder, name, about.get("language")).name,
         readme=_readme(folder),
         calls_others=version.get("calls_others", False) is True,
+        idempotent=version.get("idempotent", False) is True,
         memory_mib=_number(settings, "resources", "memory_mib", 1024, MEMORY_MIB),
         timeout_s=_number(settings, "resources", "timeout_s", 300, TIMEOUT_S),
         target_ongoing=_number(settings, "scaling", "target_ongoing", 4, TARGET_ONGOING),

@@ -12,6 +12,7 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _INODE_BYTES = 1024  # what the kernel keeps for a file in memory, however empty it is
 _SCRATCH = ("tmp", "dev/shm")
 _LOOK_S = 2.0
+_SELDOM_S = 60.0
 _IDLE_SHARE = 0.2  # of one core: what helpers that wait don't come near to
 
 
@@ -48,7 +49,8 @@ class Idle:
     """Ends a worker that works while nobody asked it to.
 
     A run can write an answer by hand, or leave a thread behind that nobody knows of, and go
-    on at the operator's expense after its caller was served.
+    on at the operator's expense after its caller was served. One that is idle is looked at
+    ever more seldom, since hundreds may be.
     """
 
     def __init__(
@@ -78,19 +80,22 @@ class Idle:
         self._task.cancel()
 
     async def _look(self) -> None:
-        before, cpu_s = -1, 0.0
+        before, cpu_s, pause = -1, 0.0, _LOOK_S
         while True:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(pause)
             if self._running:
+                pause = _LOOK_S
                 continue
             runs = self._runs
             now = await asyncio.to_thread(usage, self._pid, memory=True)
             if self._running or runs != self._runs:
                 continue
-            busy = before == runs and now.cpu_s - cpu_s > _IDLE_SHARE * _LOOK_S
+            busy = before == runs and now.cpu_s - cpu_s > _IDLE_SHARE * pause
             if busy or self._excess(now) or self._left():
                 self._end()
                 return
+            # A run since the last look may have left something: look again soon.
+            pause = min(2 * pause, _SELDOM_S) if before == runs else _LOOK_S
             before, cpu_s = runs, now.cpu_s
 
 

@@ -64,6 +64,7 @@ class Worker:
         self.started_ms = 0.0
         self.loaded_ms = 0.0
         self.load_output = ""
+        self.held_mib: int | None = None
 
     @property
     def usable(self) -> bool:
@@ -233,12 +234,17 @@ class Worker:
             return Failure("SystemError", f"The algorithm started more than its {most} processes.")
         return None
 
+    def _note(self, used: Usage) -> bool:
+        """Note what it holds while it is idle; tells whether that is too much."""
+        self.held_mib = -(-used.memory // wire.MIB)
+        return self._excess(used) is not None
+
     def _look_after(self, pid: int) -> None:
         """Look from now on at what it leaves behind, and at what it does between runs."""
         remains = self._remains = Remains(pid)
         self._idle = Idle(
             pid,
-            excess=lambda used: self._excess(used) is not None,
+            excess=self._note,
             left=remains.any,
             end=lambda: self._break(None),
         )

@@ -10,6 +10,7 @@ depends_on: str | None = None
 
 _NEW = (
     sa.Column("isolation", sa.String(length=16), nullable=False, server_default="shared"),
+    sa.Column("idempotent", sa.Boolean(), nullable=False, server_default="false"),
     sa.Column("timeout_s", sa.Integer(), nullable=False, server_default="300"),
     sa.Column("max_replicas", sa.Integer(), nullable=False, server_default="4"),
     sa.Column("target_ongoing", sa.Integer(), nullable=False, server_default="4"),

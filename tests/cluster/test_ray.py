@@ -23,6 +23,8 @@ def apply(x):
     if x == "wait":
         open(WAITING, "w").close()
         time.sleep(600)
+    if x == "slow":
+        time.sleep(2)
     if x == "fail":
         raise ValueError("as asked")
     return x
@@ -139,6 +141,8 @@ async def test_a_lost_replica_fails_its_calls_and_the_next_one_answers(
     (replica,) = installation.replicas()
     workers = {child.pid for child in replica.children(recursive=True)}
     waiting = asyncio.create_task(call(cluster, artefact, "wait"))
+    again = Run(artefact, Payload(ContentType.TEXT, b"slow"), "c2", 60, idempotent=True)
+    repeated = asyncio.create_task(cluster.invoke(again))
     runner = psutil.Process(max(workers))
     async with asyncio.timeout(20):
         while not Path(f"/proc/{runner.pid}/root/tmp/waiting").exists():
@@ -149,6 +153,7 @@ async def test_a_lost_replica_fails_its_calls_and_the_next_one_answers(
     lost = await waiting
     assert lost.failure is not None
     assert (lost.failure.type, "lost" in lost.failure.message) == ("SystemError", True)
+    assert (await repeated).result == Payload(ContentType.TEXT, b"slow")
     after = await call(cluster, artefact, "hi")
     assert after.result == Payload(ContentType.TEXT, b"hi")
     async with asyncio.timeout(10):

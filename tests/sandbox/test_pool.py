@@ -22,6 +22,7 @@ class FakeWorker:
     def __init__(self) -> None:
         self.usable = True
         self.started_ms, self.loaded_ms, self.load_output = 1.0, 1.0, ""
+        self.held_mib: int | None = None
         self.artefact: Artefact | None = None
         self.running = 0
         self.stopped = False
@@ -448,3 +449,43 @@ async def test_workers_that_are_kept_apart_never_run_for_two_payers(
     # p's is warm twice; r's takes the place of the one that was idle longest, which is q's.
     assert len(workers) == 3
     assert [worker.stopped for worker in workers] == [False, True, False]
+
+
+async def run_once(pool: Pool, artefact: Artefact, workers: list[FakeWorker]) -> None:
+    run = ask(pool, artefact)
+    await settle()
+    for worker in workers:
+        worker.goes_on.set()
+    await run
+
+
+async def test_idle_workers_count_by_what_they_hold(make: Make, workers: list[FakeWorker]) -> None:
+    pool = Pool(Bounds(memory_mib=250), Limits(), make=make)
+    for name in "abcde":
+        await run_once(pool, version(name), workers)
+        workers[-1].held_mib = 10
+    assert pool.workers == 5
+    assert not any(worker.stopped for worker in workers)
+    # Two may run beside three idle ones, and a third waits, whoever it is.
+    for worker in workers:
+        worker.goes_on.clear()
+    runs = [ask(pool, version(name)) for name in "abc"]
+    await settle()
+    assert [worker.running for worker in workers] == [1, 1, 0, 0, 0]
+    for worker in workers:
+        worker.goes_on.set()
+    await asyncio.gather(*runs)
+    assert [worker.artefact.name for worker in workers if worker.artefact] == list("abcde")
+
+
+async def test_only_so_many_run_at_once(make: Make, workers: list[FakeWorker]) -> None:
+    pool = Pool(Bounds(running=2), Limits(), make=make)
+    runs = [ask(pool, version(name)) for name in "abc"]
+    await settle()
+    assert len(workers) == 2
+    workers[0].goes_on.set()
+    await settle()
+    assert len(workers) == 3
+    for worker in workers:
+        worker.goes_on.set()
+    await asyncio.gather(*runs)

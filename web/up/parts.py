@@ -37,13 +37,15 @@ class Parts:
         self.cluster = Service("cluster", logs / "ray.log", self._launch_cluster)
         self.database = Service("database", logs / "postgres.log", self._launch_database)
         sign = Service("development sign-in", logs / "sign-in.log", self._launch_sign_in)
-        worker = Service("worker", logs / "worker.log", self._launch_worker)
+        self.worker = Service("worker", logs / "worker.log", self._launch_worker)
         server = Service("web server", logs / "web.log", self._launch_web)
         self.has_development_sign_in = sign_in.is_needed(settings)
         # The cluster takes longest, so it comes first, and up while everything else does.
         self.base = [self.cluster] if settings.ray_address is None else []
         self.base += [self.database] if settings.database_url is None else []
-        self.site = [sign, worker, server] if self.has_development_sign_in else [worker, server]
+        self.site = [self.worker, server]
+        if self.has_development_sign_in:
+            self.site.insert(0, sign)
 
     def migrate(self) -> None:
         """Bring the database's schema up to date."""

@@ -155,10 +155,15 @@ class Supervisor:
             time.sleep(_POLL_S)
 
     def _care_for_base(self) -> None:
-        """Start again what ended of the base, and the site, which holds connections to it."""
+        """Start again what ended of the base, and the worker, which can't do without the cluster.
+
+        The web server goes on: calls wait for the cluster, and those that have ended are
+        settled when the database is back.
+        """
         has_failed = False
         while ended := [service for service in self._parts.base if service.has_ended]:
-            self._end_site()
+            if self._parts.cluster in ended:
+                services.end([self._parts.worker], self._patience(_SITE_STOPS_WITHIN_S))
             for service in ended:
                 self._phases.say(service.bury())
             # With what they left running, which would keep their ports and memory.
