@@ -1,6 +1,5 @@
 -- Posts a short JSON text to one of many versions, chosen at random, and checks every answer.
 -- wrk ... -- KEY COUNT prints "RESULT p50 p99 calls/s calls wrong", times in milliseconds.
-local wrong = 0
 local threads = {}
 
 function setup(thread)
@@ -9,6 +8,7 @@ end
 
 function init(args)
   math.randomseed(7)
+  wrong = 0
   count = tonumber(args[2])
   headers = { ["Content-Type"] = "application/json", ["Authorization"] = args[1] }
 end
