@@ -7,14 +7,14 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from execution.applications import POOL, Found, Wish
+from execution.channel.links import Directory, Entry
 from execution.pool import Bounds
-from execution.ray_directory import RayDirectory
 from execution.sandbox.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ _DEPLOYMENT = "PoolReplica"
 _DEPLOY_TIMEOUT_S = 120.0
 # How long an application that failed is left to itself before it is asked for again.
 _AGAIN_S = 30.0
+# A replica speaks every second.
+_SILENT_S = 15.0
 
 
 class RayApplications:
@@ -30,11 +32,12 @@ class RayApplications:
 
     def __init__(
         self,
-        directory: RayDirectory,
+        directory: Directory,
         *,
         secret: bytes,
         bounds: Bounds | None = None,
         limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`secret` is what gateways show that they know. Memory is bounded per replica."""
         self._directory = directory
@@ -45,6 +48,8 @@ class RayApplications:
         }
         self._fingerprint = _fingerprint(repr(sorted(self._settings.items())))
         self._asked: dict[str, tuple[Wish, float]] = {}
+        self._beats: dict[str, tuple[int, float]] = {}
+        self._clock = clock
         self._started = False
 
     def wish(self, replicas: int) -> Wish:
@@ -53,14 +58,14 @@ class RayApplications:
 
     async def found(self) -> Mapping[str, Found]:
         """Give all that there are, by name."""
-        entries = (await self._directory.replicas()).values()
+        entries = (await self._alive()).values()
         prints = {entry.app: entry.fingerprint for entry in entries}
         return await asyncio.to_thread(self._found, prints)
 
     async def loads(self) -> Mapping[str, float]:
         """Give how many calls of each version were under way of late, by its id."""
         sums: Counter[str] = Counter()
-        for entry in (await self._directory.replicas()).values():
+        for entry in (await self._alive()).values():
             sums.update(entry.load)
         return sums
 
@@ -73,6 +78,26 @@ class RayApplications:
         """Ask for its end, and wait for nothing."""
         self._asked.pop(name, None)
         await asyncio.to_thread(self._remove, name)
+
+    async def _alive(self) -> Mapping[str, Entry]:
+        """Give what replicas say that still say something, and strike off the others.
+
+        One that was killed says for ever that it is busy.
+        """
+        moment = self._clock()
+        entries = dict(await self._directory.replicas())
+        beats = self._beats
+        self._beats = {
+            name: beats[name]
+            if name in beats and beats[name][0] == entry.beat
+            else (entry.beat, moment)
+            for name, entry in entries.items()
+        }
+        for name, (_, since) in self._beats.items():
+            if moment - since > _SILENT_S:
+                del entries[name]
+                await self._directory.forget(name)
+        return entries
 
     def _found(self, prints: Mapping[str, str]) -> dict[str, Found]:
         serve = self._serve()

@@ -7,7 +7,7 @@ costs what one does nor ends with the head.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
+from dataclasses import asdict, fields
 from typing import Any
 
 import msgpack
@@ -39,14 +39,14 @@ class RayDirectory:
 
     async def enter(self, name: str, entry: Entry) -> None:
         """Write what a replica says of itself, over what was there. Raises OSError."""
-        key, value = _PREFIX + name.encode(), msgpack.packb(astuple(entry))
+        key, value = _PREFIX + name.encode(), msgpack.packb(asdict(entry))
         await asyncio.to_thread(self._call, "internal_kv_put", key, value, _OVER)
 
     def _read(self) -> dict[str, Entry]:
         names = self._call("internal_kv_keys", _PREFIX)
         found = self._call("internal_kv_multi_get", names) if names else {}
         return {
-            name.removeprefix(_PREFIX).decode(): Entry(*msgpack.unpackb(value))
+            name.removeprefix(_PREFIX).decode(): _entry(msgpack.unpackb(value))
             for name, value in found.items()
         }
 
@@ -62,3 +62,9 @@ class RayDirectory:
         except (RayError, RuntimeError) as error:
             self._client = None
             raise ConnectionError(f"Ray at {address} does not answer: {error}") from error
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    """Read what a replica said, which may be of another version than this code."""
+    known = {one.name for one in fields(Entry)}
+    return Entry(**{name: value for name, value in said.items() if name in known})

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from execution.channel.links import Entry
@@ -79,10 +80,11 @@ class PoolReplica:
             self._load.leave(run.artefact.version_id)
 
     async def _enter_again(self, entry: Entry) -> None:
-        while True:
+        for beat in count(1):
             await asyncio.sleep(_ENTER_EVERY_S)
+            said = replace(entry, load=self._load.read(), beat=beat)
             with suppress(OSError):
-                await self._directory.enter(self._name, replace(entry, load=self._load.read()))
+                await self._directory.enter(self._name, said)
 
     async def __del__(self) -> None:
         """Serve awaits this when a replica shuts down: what is under way ends first."""

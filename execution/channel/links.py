@@ -32,7 +32,8 @@ FULL = 16
 class Entry:
     """What a replica says of itself: where it listens, what it runs, and how busy it is.
 
-    `load` is how many calls of each version were under way of late, by the version's id.
+    `load` is how many calls of each version were under way of late, by the version's id; `beat`
+    is another number each time that it says so.
     """
 
     host: str
@@ -40,6 +41,7 @@ class Entry:
     app: str = POOL
     fingerprint: str = ""
     load: Mapping[str, float] = field(default_factory=dict)
+    beat: int = 0
 
 
 class Directory(Protocol):

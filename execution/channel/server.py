@@ -117,8 +117,8 @@ class _Session(asyncio.Protocol):
             raise FrameError(f"a message of kind {kind!r}")
 
     def _greet(self, kind: str, rest: list[Any]) -> None:
-        if kind == "hello" and not self._expected:
-            gateways, mine = bytes(rest[0]), handshake.nonce()
+        if kind == "hello" and not self._expected and isinstance(rest[0], bytes):
+            gateways, mine = rest[0], handshake.nonce()
             self._expected = handshake.proof(self._secret, b"gateway", gateways, mine)
             shown = handshake.proof(self._secret, b"replica", gateways, mine)
             self._send(["hello", mine, shown])

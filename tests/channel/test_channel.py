@@ -176,6 +176,9 @@ async def test_only_those_who_know_the_secret_talk(replica: Replica) -> None:
     writer.write(encode(["run", 1, []]))
     assert await reader.read() == b""
     reader, writer = await asyncio.open_connection(HOST, replica.port)
+    writer.write(encode(["hello", 2**40]))
+    assert await reader.read() == b""
+    reader, writer = await asyncio.open_connection(HOST, replica.port)
     writer.write(encode(["hello", b"x" * 32]))
     await reader.read(10)
     writer.write(encode(["proof", b"\0" * 32]))

@@ -10,7 +10,9 @@ from sqlmodel import select
 from catalog.models import Version
 from core.db import Sessions
 from execution.applications import POOL, Found, Wish, own_application, version_of
+from execution.channel.links import Entry
 from execution.models import Application
+from execution.ray_applications import RayApplications
 from execution.reconcile import Deploy, Reconciler, Remove, plan
 from execution.scaling import BUSY_S, IDLE_S
 from tests.people import add_algorithm, add_person
@@ -171,3 +173,29 @@ async def test_only_one_worker_decides_at_a_time(
     slow.goes_on.set()
     await first
     assert set(slow.there) == {POOL}
+
+
+class Book:
+    """A directory in memory."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+
+    async def replicas(self) -> Mapping[str, Entry]:
+        return dict(self.entries)
+
+    async def forget(self, name: str) -> None:
+        del self.entries[name]
+
+
+async def test_what_a_dead_replica_said_last_counts_no_longer(clock: Clock) -> None:
+    book = Book()
+    applications = RayApplications(book, secret=b"s", clock=clock)
+    for beat in range(20):
+        book.entries["alive"] = Entry("h", 1, load={"a": 2.0}, beat=beat)
+        if beat == 0:
+            book.entries["dead"] = Entry("h", 2, load={"a": 5.0, "b": 1.0}, beat=7)
+        loads = await applications.loads()
+        assert loads["a"] == (7.0 if beat <= 15 else 2.0)
+        clock.now += 1
+    assert set(book.entries) == {"alive"}
