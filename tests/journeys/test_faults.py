@@ -191,13 +191,17 @@ def test_whatever_is_killed_under_load_nobody_pays_for_what_wasnt_answered(
     assert {one.how for one in callers.seen} <= ALLOWED
     assert all(one.charged == 0 for one in callers.seen if one.how != "ok")
     assert installation.command("books", "verify") == "The books agree."
-    answered = {one.call_id: one.charged for one in callers.seen if one.how == "ok"}
     charged = asyncio.run(succeeded(installation))
-    assert len(answered) == sum(one.how == "ok" for one in callers.seen)
-    assert answered.items() <= charged.items()
+    paid = {one.call_id: one.charged for one in callers.seen if one.charged}
+    assert len(paid) == sum(one.charged > 0 for one in callers.seen)
+    assert paid.items() <= charged.items()
+    # A hold that the killed database forgot makes its call free: answered, and not in the books.
+    free = {one.call_id for one in callers.seen if one.how == "ok" and not one.charged}
+    assert not free & charged.keys()
     # Settled, and killed before the answer was out: at most what each caller had under way
     # when the web server or the database was killed. Their usage lists these.
-    assert len(charged) - len(answered) <= 2 * CALLERS
+    assert len(free) <= CALLERS
+    assert len(charged) - len(paid) <= 2 * CALLERS
 
 
 async def succeeded(installation: Installation) -> dict[UUID, int]:
