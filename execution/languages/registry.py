@@ -85,14 +85,6 @@ def can_run(folder: Path) -> bool:
         return False
 
 
-def entry_of(language: Language, folder: Path, name: str) -> str:
-    """Give the path, inside the project, of its entry point. Raises BuildFailed."""
-    entry = _entry(language, folder, name)
-    if entry is None:
-        raise BuildFailed(f"{language.entries(name)[0]} is missing.")
-    return entry
-
-
 def _meant(word: str) -> Language:
     for language in known():
         if language.means(word.lower()):

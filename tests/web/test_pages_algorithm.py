@@ -62,6 +62,15 @@ async def test_the_page_says_what_a_version_is_written_in(
     assert words in (await client.get(SHOUT)).text
 
 
+@pytest.mark.parametrize(("calls_others", "most"), [(False, "62 cr"), (True, "10,062 cr")])
+async def test_the_most_that_a_run_may_cost_counts_what_it_calls(
+    public: Public, client: httpx.AsyncClient, author: Account, calls_others: bool, most: str
+) -> None:
+    await public.publish(author.id, "Shout", sample=JSON_SAMPLE, calls_others=calls_others)
+
+    assert f">{most}<" in (await client.get(SHOUT)).text
+
+
 async def test_a_visitor_reads_everything_before_signing_in(
     public: Public, client: httpx.AsyncClient, author: Account
 ) -> None:

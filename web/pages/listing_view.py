@@ -15,6 +15,7 @@ from catalog.names import Selector
 from catalog.queries import Listing, Stars
 from core.accounts.actor import Actor
 from core.accounts.queries import keys_of
+from execution.calls import NESTED_BUDGET
 from execution.languages import registry
 from web.pages.samples import Shown, sample_input, sample_output
 from web.pages.snippets import Snippet, Snippets
@@ -73,9 +74,11 @@ class ListingView:
 
     @property
     def most(self) -> int:
-        """The most that a run from the page can cost, in microcredits."""
-        royalty = self.version.royalty if self.version is not None else 0
-        return pricing.most(royalty=royalty, timeout_s=TIMEOUT_S)
+        """The most that a run from the page can cost, with what it calls, in microcredits."""
+        if self.version is None:
+            return pricing.most(royalty=0, timeout_s=TIMEOUT_S)
+        nested = NESTED_BUDGET if self.version.calls_others else 0
+        return pricing.most(royalty=self.version.royalty, timeout_s=TIMEOUT_S) + nested
 
     def canonical(self, path: str) -> str | None:
         """Give the address to go to where the names were written in another case."""
