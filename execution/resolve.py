@@ -5,9 +5,8 @@ between gateways: nothing is remembered longer than `REMEMBERED_S`.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from core.accounts.actor import Actor
 from core.accounts.models import Account
 from core.db import Sessions
 from core.errors import NotFound
+from core.memory import Memory
 from execution.builds import places
 from execution.outcome import Artefact
 
@@ -47,6 +47,16 @@ class Runnable:
     owned: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What decides which version a reference means: only what differs in that is compared."""
+
+    payer: UUID
+    public_only: bool
+    reference: Reference
+    actor: Actor = field(compare=False)
+
+
 class Resolver:
     """Finds what a reference means for an actor."""
 
@@ -55,29 +65,21 @@ class Resolver:
     ) -> None:
         self._sessions = sessions
         self._home = home
-        self._clock = clock
-        self._known: OrderedDict[tuple[UUID, bool, Reference], tuple[float, Runnable]] = (
-            OrderedDict()
+        self._known: Memory[_Wish, Runnable] = Memory(
+            self._find, lasts_s=REMEMBERED_S, largest=REMEMBERED, clock=clock
         )
 
     async def resolve(self, actor: Actor, reference: Reference) -> Runnable:
         """Find the version that `reference` selects. Raises NotFound, also for what is hidden."""
         if actor.account_id is None or "\0" in reference.owner + reference.name:
             raise NotFound(_absent(reference))
-        key = (actor.account_id, actor.public_only, reference)
-        known = self._known.get(key)
-        if known is not None and self._clock() - known[0] < REMEMBERED_S:
-            return known[1]
-        began = self._clock()
-        async with self._sessions() as session:
-            found = await self._find(session, actor, actor.account_id, reference)
-        self._known[key] = (began, found)
-        self._known.move_to_end(key)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
-        return found
+        return await self._known.get(_Wish(actor.account_id, actor.public_only, reference, actor))
 
-    async def _find(
+    async def _find(self, wish: _Wish) -> Runnable:
+        async with self._sessions() as session:
+            return await self._read(session, wish.actor, wish.payer, wish.reference)
+
+    async def _read(
         self, session: AsyncSession, actor: Actor, payer: UUID, reference: Reference
     ) -> Runnable:
         rows = await session.execute(

@@ -1,13 +1,9 @@
 """Keys of programs: who sends one, looked up fast and forgotten fast."""
 
-import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,18 +14,11 @@ from core.accounts.service import note_use
 from core.clock import now
 from core.db import Sessions
 from core.errors import BadKey
+from core.memory import Memory
 
 # Below a second, so that a revoked key has stopped working everywhere when one is over.
 LASTS_S = 0.9
 LARGEST = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the database said of a key, and until when that may be relied on."""
-
-    actor: Actor | None
-    until: float
 
 
 class KeyCache:
@@ -40,25 +29,17 @@ class KeyCache:
 
     def __init__(self, sessions: Sessions, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._sessions = sessions
-        self._clock = clock
-        self._found: OrderedDict[str, _Found] = OrderedDict()
-        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._known: Memory[str, Actor | None] = Memory(
+            self._ask, lasts_s=LASTS_S, largest=LARGEST, clock=clock
+        )
         self._used: dict[UUID, datetime] = {}
 
     async def find(self, key: str) -> Actor | None:
-        """Tell whose key it is; None where it was revoked or never was.
-
-        Requests that need the same look-up at the same moment share one.
-        """
-        digest = keys.digest(key)
-        found = self._fresh(digest)
-        if found is None:
-            lock = self._asking.setdefault(digest, asyncio.Lock())
-            async with lock:
-                found = self._fresh(digest) or await self._ask(digest)
-        if found.actor is not None and found.actor.key_id is not None:
-            self._used[found.actor.key_id] = now()
-        return found.actor
+        """Tell whose key it is; None where it was revoked or never was."""
+        actor = await self._known.get(keys.digest(key))
+        if actor is not None and actor.key_id is not None:
+            self._used[actor.key_id] = now()
+        return actor
 
     async def flush(self, session: AsyncSession) -> None:
         """Write when keys were last used. What can't be written now is kept for the next time."""
@@ -69,20 +50,9 @@ class KeyCache:
             self._used = used | self._used
             raise
 
-    def _fresh(self, digest: str) -> _Found | None:
-        found = self._found.get(digest)
-        return found if found is not None and self._clock() < found.until else None
-
-    async def _ask(self, digest: str) -> _Found:
-        # Counted from before the look: a revocation during it must not live longer.
-        until = self._clock() + LASTS_S
+    async def _ask(self, digest: str) -> Actor | None:
         async with self._sessions() as session:
-            found = _Found(await actor_of_key(session, digest), until)
-        self._found[digest] = found
-        self._found.move_to_end(digest)
-        while len(self._found) > LARGEST:
-            self._found.popitem(last=False)
-        return found
+            return await actor_of_key(session, digest)
 
 
 async def actor_of_authorization(header: str | None, cache: KeyCache) -> Actor:
