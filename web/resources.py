@@ -38,7 +38,12 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
     async with db.connected(url) as sessions:
         ledger = await Ledger.open(url)
         caller = Caller(
-            sessions, ledger, cluster, home=settings.home, concurrency=settings.concurrency
+            sessions,
+            ledger,
+            cluster,
+            home=settings.home,
+            concurrency=settings.concurrency,
+            queue=settings.queue,
         )
         state = State(
             settings=settings,

@@ -1,5 +1,6 @@
 """The peers: each serves the same echo in its own way, alone, on a port that it is given."""
 
+import asyncio
 import os
 import sys
 from typing import Any
@@ -33,6 +34,11 @@ def zero(port: int) -> None:
     serve(port, autoscaling_config=scaling)
 
 
+def nap(port: int) -> None:
+    """Plain Ray Serve with eight places for calls that wait as long as they are told."""
+    serve(port, max_ongoing_requests=8)
+
+
 def serve(port: int, **more: Any) -> None:
     """Plain Ray Serve behind its own HTTP proxy, one replica."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -40,22 +46,29 @@ def serve(port: int, **more: Any) -> None:
     import ray
     from ray import serve as ray_serve
     from starlette.requests import Request
+    from starlette.responses import Response
 
     ray.init(include_dashboard=False, num_cpus=2, object_store_memory=100 * 2**20,
              log_to_driver=False)  # fmt: skip
     ray_serve.start(http_options={"host": "127.0.0.1", "port": port})
 
+    naps = "max_ongoing_requests" in more
+
     @ray_serve.deployment(
-        max_ongoing_requests=100, logging_config={"enable_access_log": False}, **more
+        logging_config={"enable_access_log": False}, **{"max_ongoing_requests": 100, **more}
     )
     class Echo:
         async def __call__(self, request: Request) -> Any:
-            return await request.json()
+            given = await request.json()
+            if naps and isinstance(given, int):
+                await asyncio.sleep(given / 1000)
+                return Response(str(given))  # with its length, which the caller reads
+            return given
 
     ray_serve.run(Echo.bind(), route_prefix="/", blocking=True)
 
 
 if __name__ == "__main__":
-    {"fastapi": fastapi, "litserve": litserve, "serve": serve, "zero": zero}[sys.argv[1]](
-        int(sys.argv[2])
-    )
+    {"fastapi": fastapi, "litserve": litserve, "nap": nap, "serve": serve, "zero": zero}[
+        sys.argv[1]
+    ](int(sys.argv[2]))

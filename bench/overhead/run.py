@@ -72,7 +72,7 @@ def peer(name: str) -> Iterator[str]:
             process.wait(20)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        if name in {"serve", "zero"}:
+        if name in {"serve", "zero", "nap"}:
             subprocess.run([str(Path(sys.executable).with_name("ray")), "stop", "--force"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # fmt: skip
 
