@@ -5,16 +5,20 @@ import os
 import sys
 from typing import Any
 
+BINARY = "application/octet-stream"
+
 
 def fastapi(port: int) -> None:
     """FastAPI on uvicorn, one worker."""
     import uvicorn
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI, Request, Response
 
     app = FastAPI()
 
     @app.post("/")
     async def echo(request: Request) -> Any:
+        if request.headers["content-type"] == BINARY:
+            return Response(await request.body(), media_type=BINARY)
         return await request.json()
 
     uvicorn.run(app, port=port, log_level="error", access_log=False)
@@ -25,6 +29,23 @@ def litserve(port: int) -> None:
     from bench.overhead import lit
 
     lit.run(port)
+
+
+def bentoml(port: int) -> None:
+    """BentoML, one worker, in an environment of its own that uv makes."""
+    from uv import find_uv_bin
+
+    command = [
+        find_uv_bin(),
+        "run",
+        "--no-project",
+        "--python",
+        sys.executable,
+        "--with",
+        "bentoml",
+    ]
+    served = ["bentoml", "serve", "bench.overhead.bento:Echo", "--port", str(port)]
+    os.execv(command[0], [*command, *served])
 
 
 def zero(port: int) -> None:
@@ -59,6 +80,8 @@ def serve(port: int, **more: Any) -> None:
     )
     class Echo:
         async def __call__(self, request: Request) -> Any:
+            if request.headers["content-type"] == BINARY:
+                return Response(await request.body(), media_type=BINARY)
             given = await request.json()
             if naps and isinstance(given, int):
                 await asyncio.sleep(given / 1000)
@@ -68,7 +91,7 @@ def serve(port: int, **more: Any) -> None:
     ray_serve.run(Echo.bind(), route_prefix="/", blocking=True)
 
 
+PEERS = {one.__name__: one for one in (bentoml, fastapi, litserve, nap, serve, zero)}
+
 if __name__ == "__main__":
-    {"fastapi": fastapi, "litserve": litserve, "nap": nap, "serve": serve, "zero": zero}[
-        sys.argv[1]
-    ](int(sys.argv[2]))
+    PEERS[sys.argv[1]](int(sys.argv[2]))
