@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import BadSetting
+from core.hardware import PROFILES, Profile, offered
 
 DEFAULT_PORT = 8000
 # Of sandboxes, from the least to the most; `execution.sandbox.protection` says what they mean.
@@ -41,6 +42,8 @@ class Settings:
     concurrency: int = 80
     queue: int = 200
     min_protection: str = PROTECTIONS[0]
+    # What versions may be published for, at which rates; all that there is, unless it is said.
+    hardware: tuple[Profile, ...] = tuple(PROFILES.values())
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -65,6 +68,7 @@ class Settings:
             concurrency=_count(environment, "ALGORIUM_CONCURRENCY", default=80),
             queue=_count(environment, "ALGORIUM_QUEUE", default=200),
             min_protection=_protection(environment.get("ALGORIUM_MIN_PROTECTION")),
+            hardware=offered(environment.get("ALGORIUM_HARDWARE")),
         )
 
     @property

@@ -1,9 +1,11 @@
 """What is deployed: the pool, and applications of versions' own. Knows nothing of Ray."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
+
+from core.hardware import DEFAULT, Node, Profile
 
 POOL = "python-cpu"
 _OWN = "version-"
@@ -11,10 +13,11 @@ _OWN = "version-"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How many replicas, and the fingerprint of what they run and how."""
+    """How many replicas, and the fingerprint of what they run and how, hardware included."""
 
     replicas: int
     fingerprint: str
+    profile: Profile = field(default=DEFAULT, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Found:
 class Applications(Protocol):
     """The applications of a cluster."""
 
-    def wish(self, replicas: int) -> Wish:
-        """Wish for this many replicas of what this code runs."""
+    def wish(self, replicas: int, profile: Profile = DEFAULT) -> Wish:
+        """Wish for this many replicas of what this code runs, on this hardware."""
         ...
 
     async def found(self) -> Mapping[str, Found]:
@@ -39,7 +42,11 @@ class Applications(Protocol):
         ...
 
     async def loads(self) -> Mapping[str, float]:
-        """Give how many calls of each version were under way of late, by its id."""
+        """Give how many calls of each version were under way or waiting of late, by its id."""
+        ...
+
+    async def nodes(self) -> Sequence[Node]:
+        """Give the machines that there are."""
         ...
 
     async def deploy(self, name: str, wish: Wish) -> None:

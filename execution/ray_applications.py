@@ -7,15 +7,17 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from core.hardware import DEFAULT, Node, Profile
 from execution.applications import POOL, Found, Wish
+from execution.bounds import Bounds, bounds_of_own
 from execution.channel.links import Directory, Entry
-from execution.pool import Bounds
 from execution.sandbox.limits import Limits
+from execution.sandbox.wire import MIB
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +43,20 @@ class RayApplications:
     ) -> None:
         """`secret` is what gateways show that they know. Memory is bounded per replica."""
         self._directory = directory
-        self._settings: dict[str, Any] = {
-            "secret": secret,
-            "bounds": asdict(bounds or Bounds()),
-            "limits": asdict(limits or Limits()),
-        }
-        self._fingerprint = _fingerprint(repr(sorted(self._settings.items())))
+        self._secret = secret
+        self._bounds = bounds or Bounds()
+        self._limits = limits or Limits()
+        self._code = _code()
         self._asked: dict[str, tuple[Wish, float]] = {}
         self._beats: dict[str, tuple[int, float]] = {}
         self._clock = clock
         self._started = False
 
-    def wish(self, replicas: int) -> Wish:
-        """Wish for this many replicas of what this code runs."""
-        return Wish(replicas, self._fingerprint)
+    def wish(self, replicas: int, profile: Profile = DEFAULT) -> Wish:
+        """Wish for this many replicas of what this code runs, on this hardware."""
+        how = sorted((self._settings(profile) | options_of(profile)).items())
+        digest = hashlib.sha256(self._code + repr(how).encode())
+        return Wish(replicas, digest.hexdigest()[:16], profile)
 
     async def found(self) -> Mapping[str, Found]:
         """Give all that there are, by name."""
@@ -68,6 +70,10 @@ class RayApplications:
         for entry in (await self._alive()).values():
             sums.update(entry.load)
         return sums
+
+    async def nodes(self) -> Sequence[Node]:
+        """Give the machines that there are."""
+        return await asyncio.to_thread(_nodes)
 
     async def deploy(self, name: str, wish: Wish) -> None:
         """Ask for an application, and wait for nothing."""
@@ -125,13 +131,13 @@ class RayApplications:
             PoolReplica,
             name=_DEPLOYMENT,
             num_replicas=wish.replicas,
-            ray_actor_options={"num_cpus": 0.5},
+            ray_actor_options=options_of(wish.profile),
             # How long calls under way may take to end when a replica is taken away.
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             logging_config={"enable_access_log": False},
         )
-        bound = deployment.bind(name, wish.fingerprint, **self._settings)
+        bound = deployment.bind(name, wish.fingerprint, **self._settings(wish.profile))
         with signals_kept():
             serve.run_many(
                 [serve.RunTarget(bound, name=name, route_prefix=None)],
@@ -142,6 +148,16 @@ class RayApplications:
     def _remove(self, name: str) -> None:
         with signals_kept():
             self._serve().delete(name, _blocking=False)
+
+    def _settings(self, profile: Profile) -> dict[str, Any]:
+        """Give what a replica on this hardware is told."""
+        bounds = self._bounds if profile.is_pooled else bounds_of_own(profile)
+        return {
+            "secret": self._secret,
+            "bounds": asdict(bounds),
+            "limits": asdict(replace(self._limits, cpus=float(profile.cpus))),
+            "has_gpu": profile.gpus > 0,
+        }
 
     def _serve(self) -> Any:  # noqa: ANN401 - Ray is untyped
         from ray import serve  # noqa: PLC0415 - reads the environment
@@ -174,12 +190,41 @@ def deploy_pool(applications: RayApplications, replicas: int) -> None:
     asyncio.run(bring())
 
 
-def _fingerprint(settings: str) -> str:
-    """Return what tells one deployment from another: its settings and the code that it runs."""
-    digest = hashlib.sha256(settings.encode())
+def options_of(profile: Profile) -> dict[str, Any]:
+    """Give what Ray sets aside for one replica.
+
+    Half of its processors: those of replicas that do nothing at the moment are others' to use.
+    Memory and GPUs can't be lent that way.
+    """
+    options: dict[str, Any] = {"num_cpus": profile.cpus / 2}
+    if not profile.is_pooled:
+        options["memory"] = profile.memory_mib * MIB
+    if profile.gpus:
+        options["num_gpus"] = profile.gpus
+    return options
+
+
+def _nodes() -> list[Node]:
+    import ray  # noqa: PLC0415 - reads the environment
+
+    return [
+        Node(
+            cpus=float(found.get("CPU", 0)),
+            memory_mib=int(found.get("memory", 0)) // MIB,
+            gpus=float(found.get("GPU", 0)),
+        )
+        for node in ray.nodes()
+        if node["Alive"]
+        for found in [node["Resources"]]
+    ]
+
+
+def _code() -> bytes:
+    """Return what tells the code that replicas run from other code."""
+    digest = hashlib.sha256()
     for file in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest.digest()
 
 
 @contextlib.contextmanager

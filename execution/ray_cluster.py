@@ -15,8 +15,9 @@ import socket
 import time
 from pathlib import Path
 
+from core.hardware import PROFILES
 from execution.channel.link import LinkLost
-from execution.channel.links import Links
+from execution.channel.links import Links, NoReplica
 from execution.messages import Run
 from execution.outcome import Failure, Outcome
 from execution.ray_applications import signals_kept
@@ -92,6 +93,8 @@ class RayCluster:
                         raise
                     log.warning("call %s was lost with its replica; it is run again", run.call_id)
                 return await self._links.run(run, on_call, wait_s=run.timeout_s)
+        except NoReplica:
+            failure = Failure("TimeoutError", _none_came(run))
         except TimeoutError:
             seconds = f"{run.timeout_s:g} s"
             failure = Failure("TimeoutError", f"The algorithm did not finish within {seconds}.")
@@ -107,6 +110,16 @@ class RayCluster:
     def close(self) -> None:
         """Hang up."""
         self._links.close()
+
+
+def _none_came(run: Run) -> str:
+    profile = PROFILES[run.hardware]
+    if profile.is_pooled:
+        return f"No machine of the platform took the call within {run.timeout_s:g} s."
+    return (
+        f"Nothing with its hardware ({profile.words}) was free within {run.timeout_s:g} s. A first "
+        "call has to wait for a machine; give it more time, or try again later."
+    )
 
 
 def directory_of(home: Path) -> RayDirectory:

@@ -14,12 +14,15 @@ ADDRESS_FILE = "ray_current_cluster"  # where a head writes its address, below i
 _STORE_BYTES = 100 * 1024 * 1024
 
 
-def head_command(home: Path, *, cpus: int) -> tuple[list[str], dict[str, str]]:
+def head_command(
+    home: Path, *, cpus: int, gpus: int | None = None
+) -> tuple[list[str], dict[str, str]]:
     """Return the command of a head that runs until it is told to stop, and its environment.
 
     The environment is to be added to one's own. Everything listens on the loopback address
     at ports that the system chooses, so that installations never meet. Makes the token that
     joining takes, readable by this user only. An address that an earlier head left is removed.
+    Ray counts the GPUs of the machine itself, where `gpus` doesn't say how many there are.
     """
     folder = temporary_folder(home)
     _make_private(folder.parent)
@@ -31,10 +34,16 @@ def head_command(home: Path, *, cpus: int) -> tuple[list[str], dict[str, str]]:
         *("--port=0", "--min-worker-port=0", "--max-worker-port=0"),
         *("--dashboard-agent-listen-port=0", "--include-dashboard=false"),
         *("--include-log-monitor=false", "--no-monitor", "--disable-usage-stats"),
+        *([f"--num-gpus={gpus}"] if gpus is not None else []),
     ]
+    return command, node_environment(home)
+
+
+def node_environment(home: Path) -> dict[str, str]:
+    """Return what the environment of each of its machines needs."""
     packages = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, (packages, os.environ.get("PYTHONPATH"))))
-    return command, {
+    return {
         **driver_environment(home),
         "PYTHONPATH": path,
         "RAY_START_HOOK": f"{__name__}.leaner",

@@ -7,11 +7,13 @@ come over the replica's own connections to the gateways.
 import asyncio
 import gc
 import logging
+import os
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
 from typing import Any
 
+from execution.applications import POOL
 from execution.channel.links import Entry
 from execution.channel.server import Server
 from execution.load import Load
@@ -20,6 +22,7 @@ from execution.outcome import Failure, Outcome
 from execution.pool import Bounds, Pool
 from execution.ray_directory import RayDirectory
 from execution.sandbox import protection
+from execution.sandbox.gpus import assigned
 from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import OnCall
 from execution.sandbox.protection import Protection
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
 # How often the load is told, and after how long one who was struck off by mistake is back.
 _ENTER_EVERY_S = 1.0
+_FOR_EVER_S = 365 * 24 * 3600.0
 
 
 class PoolReplica:
@@ -42,8 +46,13 @@ class PoolReplica:
         secret: bytes,
         bounds: dict[str, Any],
         limits: dict[str, Any],
+        *,
+        has_gpu: bool,
     ) -> None:
-        """Begin to take calls for `app`. `secret` is what gateways have to know."""
+        """Begin to take calls for `app`. `secret` is what gateways have to know.
+
+        With `has_gpu` its workers see the GPU that Ray assigned to it, which all its calls share.
+        """
         import ray  # noqa: PLC0415 - only ever called inside Serve
         from ray import serve  # noqa: PLC0415
 
@@ -53,7 +62,15 @@ class PoolReplica:
         if host == _LOOPBACK:
             _listen_on_loopback_only()
         self._load = Load()
-        self._pool = Pool(Bounds(**bounds), Limits(**limits))
+        held = Limits(**limits)
+        if has_gpu:
+            gpus = assigned(os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+            held = replace(held, devices=gpus.devices, visible=gpus.visible)
+        room = Bounds(**bounds)
+        if app != POOL:
+            # Nobody else needs the room, and what an author keeps ready stays warm.
+            room = replace(room, idle_s=_FOR_EVER_S)
+        self._pool = Pool(room, held)
         self._server = Server(self._run, secret)
         entry = Entry(host, await self._server.open(host), app, fingerprint)
         self._directory = RayDirectory(lambda: ray.get_runtime_context().gcs_address)

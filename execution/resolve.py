@@ -38,6 +38,8 @@ class Runnable:
     version_id: UUID
     number: str
     royalty: int
+    hardware: str
+    rate: int
     timeout_s: int
     idempotent: bool
     artefact: Artefact
@@ -113,6 +115,8 @@ class Resolver:
             version_id=version.id,
             number=version.number,
             royalty=version.royalty,
+            hardware=version.hardware,
+            rate=version.compute_rate,
             timeout_s=version.timeout_s,
             idempotent=version.idempotent,
             artefact=self._artefact(algorithm, version),

@@ -29,7 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMPTY = """
 TRUNCATE account, algorithm, identity, key, session, version, rating, build, call, entry, hold,
-  application, wallet RESTART IDENTITY CASCADE;
+  application, hardware, reservation, wallet RESTART IDENTITY CASCADE;
 INSERT INTO wallet (id, kind, balance, held)
   VALUES (gen_random_uuid(), 'market', 0, 0), (gen_random_uuid(), 'grants', 0, 0);
 """

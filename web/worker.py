@@ -55,7 +55,10 @@ async def work(settings: Settings) -> None:
             ),
             # A replica's own work is small beside that of its workers: one for two cores keeps up.
             pool_replicas=max(1, (os.cpu_count() or 1) // 2),
+            hardware=settings.hardware,
         )
+        # Before anything is published at a rate.
+        await reconciler.offer()
         running = [
             asyncio.create_task(_again("cluster", RECONCILE_S, reconciler.tick)),
             asyncio.create_task(_again("sweep", SWEEP_S, lambda: _sweep(sessions))),

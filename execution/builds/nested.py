@@ -10,10 +10,11 @@ from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.db import Sessions
 from core.errors import MarketError
+from core.hardware import PROFILES
 from execution.bounds import DEEPEST
 from execution.outcome import Failure, Payload
 from execution.resolve import Resolver
-from execution.sandbox.limits import Limits
+from execution.sandbox.gpus import limits_here
 from execution.sandbox.worker import Worker
 
 LIMIT_S = 60.0
@@ -40,7 +41,7 @@ class NestedRuns:
             return Failure(error.error_type, error.message)
         inner = NestedRuns(self._sessions, self._home, self._owner_id, depth=self._depth + 1)
         worker = Worker()
-        limits = Limits(memory_mib=runnable.artefact.memory_mib)
+        limits = limits_here(PROFILES[runnable.hardware], runnable.artefact.memory_mib)
         failure = await worker.start(runnable.artefact, limits)
         if failure is not None:
             return failure

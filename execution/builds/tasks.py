@@ -8,6 +8,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -22,6 +23,7 @@ from catalog.service import Built
 from core.clock import now
 from core.db import Sessions
 from core.errors import BuildFailed
+from execution import hardware
 from execution.builds import places
 from execution.builds.check import check
 from execution.builds.nested import NestedRuns
@@ -41,11 +43,13 @@ LOG_LENGTH = 200_000
 async def submit(sessions: Sessions, home: Path, owner_id: UUID, project: Project) -> UUID:
     """Enter a version and queue its build; gives the build's id.
 
-    Raises Conflict where the number is taken. The sources are in place before anybody can
-    see the row.
+    Raises Conflict where the number is taken, BuildFailed where the cluster lacks the hardware.
+    The sources are in place before anybody can see the row.
     """
     async with sessions.begin() as session:
-        _, version = await catalog.submit_version(session, owner_id, project.draft)
+        offer = await hardware.chosen(session, project.draft.hardware)
+        draft = replace(project.draft, compute_rate=offer.rate)
+        _, version = await catalog.submit_version(session, owner_id, draft)
         place = places.source_of(home, version.id)
         place.parent.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(copy_project, project, place)

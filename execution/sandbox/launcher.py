@@ -47,10 +47,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "MALLOC_ARENA_MAX": "2",
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-    ),
 }
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _KERNELS_OWN = (
     *("kcore", "kmsg", "kpagecount", "kpageflags", "kpagecgroup", "vmallocinfo", "slabinfo"),
     *("timer_list", "sysrq-trigger", "mtrr"),
@@ -134,7 +132,10 @@ def arguments(
         "limits": asdict(limits),
         "door": PORT if door else None,
     }
-    environment = {**_ENVIRONMENT, **program.environment}
+    threads = dict.fromkeys(_THREADS, str(max(1, int(limits.cpus))))
+    environment = {**_ENVIRONMENT, **threads, **program.environment}
+    if limits.devices:
+        environment["CUDA_VISIBLE_DEVICES"] = limits.visible
     if door:
         environment["ALGORITHMIA_API"] = ADDRESS
     return [
@@ -192,6 +193,9 @@ def _devices(limits: Limits, way: Entrance) -> Iterator[tuple[str, ...]]:
     # No terminals: nothing needs them, and there is one number of them for the whole machine.
     yield "--tmpfs", "/dev/pts"
     yield "--remount-ro", "/dev/pts"
+    for device in limits.devices:
+        # One that has gone since would keep the sandbox from starting.
+        yield "--dev-bind-try", device, device
     yield "--remount-ro", "/dev"
     yield *scratch, "/tmp"  # noqa: S108
 

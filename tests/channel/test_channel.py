@@ -1,16 +1,18 @@
 """Gateways and replicas over their own connections, both ends real, on this machine."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
+from execution.applications import own_application
 from execution.channel import handshake
 from execution.channel.frames import Decoder, FrameError, Message, encode
 from execution.channel.link import Link, LinkLost
-from execution.channel.links import Entry, Links
+from execution.channel.links import Entry, Links, NoReplica
 from execution.channel.server import Server
 from execution.messages import Run, pack_run
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
@@ -260,6 +262,9 @@ class Book:
             raise ConnectionError("no head")
         return dict(self.entries)
 
+    async def enter(self, name: str, entry: Entry) -> None:
+        self.entries[name] = entry
+
     async def forget(self, name: str) -> None:
         self.entries.pop(name, None)
 
@@ -288,6 +293,27 @@ async def test_a_call_waits_for_the_first_replica(links: Links, book: Book) -> N
     book.entries = entries
     assert (await waiting).failure is None
     assert await links.ready(0.05)
+
+
+async def test_a_call_for_other_hardware_waits_for_replicas_of_its_own_and_lets_it_be_known(
+    links: Links, book: Book, replica: Replica
+) -> None:
+    gpu = dataclasses.replace(asked(version="v1"), hardware="gpu")
+    waiting = [asyncio.create_task(links.run(gpu, None, wait_s=20)) for _ in range(3)]
+    await until(lambda: any(entry.load == {"v1": 3.0} for entry in book.entries.values()))
+    assert replica.begun == 0
+    book.entries["own"] = Entry(HOST, replica.port, own_application("v1"))
+    outcomes = await asyncio.gather(*waiting)
+    assert all(outcome.failure is None and outcome.queued_ms > 1.5 for outcome in outcomes)
+    await until(lambda: set(book.entries) == {"one", "own"})
+
+
+async def test_hardware_that_never_comes_ends_a_call_in_time_and_nothing_waits_on(
+    links: Links, book: Book
+) -> None:
+    with pytest.raises(NoReplica):
+        await links.run(dataclasses.replace(asked(), hardware="gpu"), None, wait_s=0.1)
+    await until(lambda: set(book.entries) == {"one"})
 
 
 async def test_without_a_replica_a_call_ends_in_time(links: Links, book: Book) -> None:

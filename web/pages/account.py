@@ -8,7 +8,7 @@ from billing.statements import earning, purse, spending, usage
 from core.accounts.queries import account_named, keys_of
 from core.paging import Page
 from web.auth.identify import identify
-from web.pages import account_earnings, account_keys, account_usage
+from web.pages import account_earnings, account_keys, account_reservations, account_usage
 from web.pages.account_frame import member, today
 from web.pages.account_graph import graph
 from web.state import State
@@ -46,4 +46,5 @@ routes = [
     *account_keys.routes,
     *account_usage.routes,
     *account_earnings.routes,
+    *account_reservations.routes,
 ]
