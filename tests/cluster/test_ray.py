@@ -221,7 +221,7 @@ async def test_a_version_for_a_gpu_waits_for_one_and_runs_on_that_machine(
     own = own_application(artefact.version_id)
     applications = installation.applications
     assert gpu.lacking(await applications.nodes()) == "no machine of the cluster has a GPU"
-    run = Run(artefact, Payload(ContentType.TEXT, b"hi"), "c3", 60, hardware=gpu.name)
+    run = Run(artefact, Payload(ContentType.TEXT, b"hi"), "c3", 150, hardware=gpu.name)
     waiting = asyncio.create_task(cluster.invoke(run))
     async with asyncio.timeout(20):
         while not (await applications.loads()).get(artefact.version_id):
