@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -80,13 +79,12 @@ class Caller:
         ledger: Ledger,
         cluster: Cluster,
         *,
-        home: Path,
         concurrency: int = CONCURRENCY,
     ) -> None:
         """`concurrency` is how many calls one account may have under way."""
         self._sessions = sessions
         self._cluster = cluster
-        self._resolver = Resolver(sessions, home)
+        self._resolver = Resolver(sessions)
         self._holds: Group[HoldRequest, bool] = Group(ledger.hold)
         self._settlements: Group[Settlement, bool] = Group(ledger.settle)
         self._concurrency = concurrency
