@@ -27,6 +27,10 @@ _AGAIN_S = 30.0
 _SILENT_S = 15.0
 
 
+class NodeLost(Exception):
+    """The node that this process joined a cluster by is dead: it has to join again."""
+
+
 class RayApplications:
     """The `Applications` of a process that has joined Ray."""
 
@@ -207,7 +211,10 @@ def _shares() -> list[int]:
     """Give how many replicas of the pool each machine is to have that runs anything."""
     import ray  # noqa: PLC0415 - reads the environment
 
-    cores = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    if ray.get_runtime_context().get_node_id() not in alive:
+        raise NodeLost("Ray takes the node of this process for dead.")
+    cores = [resources.get("CPU", 0) for resources in alive.values()]
     return [max(1, int(count) // 2) for count in cores if count]
 
 

@@ -21,7 +21,7 @@ from core.settings import Settings
 from execution import starter
 from execution.builds import tasks
 from execution.builds.shelf import Shelf
-from execution.ray_applications import RayApplications
+from execution.ray_applications import NodeLost, RayApplications
 from execution.ray_cluster import connect, directory_of, own_node
 from execution.reconcile import Reconciler
 from execution.sandbox import protection
@@ -75,7 +75,9 @@ async def _work(
             ),
         )
         running = [
-            asyncio.create_task(_again("cluster", RECONCILE_S, reconciler.tick)),
+            asyncio.create_task(
+                _again("cluster", RECONCILE_S, lambda: _reconcile(reconciler, stopped))
+            ),
             asyncio.create_task(_again("sweep", SWEEP_S, lambda: _sweep(sessions))),
             *(
                 asyncio.create_task(_again("build", POLL_S, lambda: _build(sessions, shelf)))
@@ -115,6 +117,15 @@ async def _sweep(sessions: Sessions) -> None:
         await sweep_sessions(session)
     if released:
         log.info("released holds of calls that never ended", count=released)
+
+
+async def _reconcile(reconciler: Reconciler, stopped: asyncio.Event) -> None:
+    """Bring the cluster to what is wished; end a worker that is cut off, to be started again."""
+    try:
+        await reconciler.tick()
+    except NodeLost:
+        log.exception("the worker is no longer in the cluster")
+        stopped.set()
 
 
 async def _watch(node: "subprocess.Popen[bytes]", stopped: asyncio.Event) -> None:
