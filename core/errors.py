@@ -99,7 +99,7 @@ class InsufficientCredits(MarketError):
 
 
 class TooManyCalls(MarketError):
-    """The account has as many calls under way as it may have; nothing ran."""
+    """The account, or the version, has as many calls under way as it may; nothing ran."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "too_many_calls"

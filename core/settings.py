@@ -44,8 +44,9 @@ class Settings:
     secret: str | None = None
     issuer: Issuer | None = None
     starter: bool = True
-    # How many calls one account may have under way at a gateway.
+    # How many calls one account, and one version, may have under way at a gateway.
     concurrency: int = 80
+    queue: int = 200
     min_protection: str = PROTECTIONS[0]
 
     @classmethod
@@ -72,6 +73,7 @@ class Settings:
             issuer=_issuer(environment),
             starter=_flag(environment, "ALGORIUM_STARTER", default=True),
             concurrency=_count(environment, "ALGORIUM_CONCURRENCY", default=80),
+            queue=_count(environment, "ALGORIUM_QUEUE", default=200),
             min_protection=_protection(environment.get("ALGORIUM_MIN_PROTECTION")),
         )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,7 +22,8 @@ from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.clock import now
 from core.db import Sessions
-from core.errors import BadInput, MarketError, SignInNeeded, TooManyCalls
+from core.errors import BadInput, MarketError, SignInNeeded
+from execution.at_once import AtOnce
 from execution.bounds import DEEPEST
 from execution.cluster import Cluster
 from execution.frames import Budget, Frame, Stopped, until
@@ -40,6 +40,7 @@ HOLD_GRACE = timedelta(seconds=60)
 # The most that the calls inside one call may cost together, where its caller says nothing.
 NESTED_BUDGET = 10_000 * CREDIT
 CONCURRENCY = 80
+QUEUE = 200
 MESSAGE_LENGTH = 500
 # How long after each failed try the next one comes: about as long as a database's restart.
 SETTLE_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -80,15 +81,24 @@ class Caller:
         cluster: Cluster,
         *,
         concurrency: int = CONCURRENCY,
+        queue: int = QUEUE,
     ) -> None:
-        """`concurrency` is how many calls one account may have under way."""
+        """`concurrency` is how many calls one account may have under way, `queue` one version."""
         self._sessions = sessions
         self._cluster = cluster
         self._resolver = Resolver(sessions)
         self._holds: Group[HoldRequest, bool] = Group(ledger.hold)
         self._settlements: Group[Settlement, bool] = Group(ledger.settle)
-        self._concurrency = concurrency
-        self._under_way: Counter[UUID] = Counter()
+        self._of_account = AtOnce(
+            concurrency,
+            f"This account has {concurrency} calls under way, which is the most at once. Send it "
+            "again when one has ended. Nothing was charged.",
+        )
+        self._of_version = AtOnce(
+            queue,
+            f"This algorithm has {queue} calls under way or waiting, which is the most at once. "
+            "Send it again in a moment. Nothing was charged.",
+        )
         self._running: set[asyncio.Task[Answer]] = set()
         self._nested_calls: set[asyncio.Task[Payload | Failure]] = set()
 
@@ -106,32 +116,19 @@ class Caller:
                 "A call needs a key. Send it as `Authorization: YOUR_KEY`. Nothing was charged."
             )
         account_id = actor.account_id
-        self._enter(account_id)
+        self._of_account.enter(account_id)
         try:
             task = await self._begin(actor, reference, payload, options, Budget(options.budget))
         except BaseException:
-            self._leave(account_id)
+            self._of_account.leave(account_id)
             raise
-        task.add_done_callback(lambda _: self._leave(account_id))
+        task.add_done_callback(lambda _: self._of_account.leave(account_id))
         return await asyncio.shield(task)
 
     async def drain(self) -> None:
         """Wait until every call under way is settled."""
         while self._running:
             await asyncio.wait(self._running)
-
-    def _enter(self, account_id: UUID) -> None:
-        if self._under_way[account_id] >= self._concurrency:
-            raise TooManyCalls(
-                f"This account has {self._concurrency} calls under way, which is the most at "
-                "once. Send it again when one has ended. Nothing was charged."
-            )
-        self._under_way[account_id] += 1
-
-    def _leave(self, account_id: UUID) -> None:
-        self._under_way[account_id] -= 1
-        if not self._under_way[account_id]:
-            del self._under_way[account_id]
 
     async def _begin(
         self,
@@ -162,7 +159,12 @@ class Caller:
         if actor.depth > 0:
             budget.take(limit)
         try:
-            await self._hold(call_id, runnable, limit, timeout_s)
+            self._of_version.enter(runnable.version_id)
+            try:
+                await self._hold(call_id, runnable, limit, timeout_s)
+            except BaseException:
+                self._of_version.leave(runnable.version_id)
+                raise
         except BaseException:
             if actor.depth > 0:
                 budget.give_back(limit)
@@ -186,6 +188,7 @@ class Caller:
         )
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: self._of_version.leave(runnable.version_id))
         return task
 
     async def _nested(self, frame: Frame, reference: str, payload: Payload) -> Payload | Failure:

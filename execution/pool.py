@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,6 +9,7 @@ from execution.bounds import Bounds, Runs
 from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import OnCall, Worker
+from execution.shares import Shares
 
 __all__ = ["Bounds", "Pool"]
 
@@ -47,10 +47,9 @@ class Pool:
     A call waits only while no slot is free. Then the deepest goes first, since others wait for
     it; among these the payer with the fewest runs under way, so that no one's many calls keep
     another's few waiting; and among a payer's own whoever came first. One that could use an
-    idle worker of its own version passes those that need a new one. Runs that call others
-    never take all slots: `Bounds` keeps some for each depth, so that they can't wait for each
-    other in a circle. No failure of one worker reaches another. All of it happens on the loop
-    that first used it.
+    idle worker of its own version passes those that need a new one. `Shares` keeps room for
+    payers who run little, and for what runs call, so that they can't wait in a circle. No
+    failure of one worker reaches another. All of it happens on the loop that first used it.
     """
 
     def __init__(
@@ -62,10 +61,7 @@ class Pool:
         self._make = make
         self._idle: dict[_Key, list[_Place]] = {}
         self._taken: dict[Artefact, int] = {}
-        self._runs: Counter[str] = Counter()
-        self._running = 0
-        self._calling = 0
-        self._calling_mib = 0
+        self._shares = Shares(bounds)
         self._memory_mib = 0
         self._slots = 0
         self._waiters: list[_Waiter] = []
@@ -223,26 +219,18 @@ class Pool:
             waiting, may_grow = left, True
 
     def _in_order(self, waiters: Sequence[_Waiter]) -> list[_Waiter]:
-        return sorted(waiters, key=lambda one: (-one.depth, self._runs[one.payer]))
+        return sorted(waiters, key=lambda one: (-one.depth, self._shares.of(one.payer)))
 
     def _waits_for_room(self, waiter: _Waiter) -> bool:
-        artefact, depth = waiter.artefact, waiter.depth
-        taken = self._taken.get(artefact, 0)
-        return self._may_call(artefact, depth) and taken < self._bounds.of_one_version(depth)
+        taken = self._taken.get(waiter.artefact, 0)
+        return self._may_run(waiter) and taken < self._bounds.of_one_version(waiter.depth)
 
-    def _may_call(self, artefact: Artefact, depth: int) -> bool:
-        """Whether a run that may call others leaves enough for what those at its depth call."""
-        if not artefact.calls_others:
-            return True
-        slots, memory_mib = self._bounds.of_callers(depth)
-        fits = not self._calling or self._calling_mib + artefact.memory_mib <= memory_mib
-        return self._calling < slots and fits
+    def _may_run(self, waiter: _Waiter) -> bool:
+        return self._shares.may_run(waiter.artefact, waiter.payer, waiter.depth)
 
     def _grab(self, waiter: _Waiter, *, may_grow: bool) -> _Place | None:
         """Return an idle worker of this version, or a place for a new one, or None."""
-        if self._running >= self._bounds.running or not self._may_call(
-            waiter.artefact, waiter.depth
-        ):
+        if not self._may_run(waiter):
             return None
         place = self._idle_place(_key(waiter.artefact, waiter.payer))
         if place is None:
@@ -252,7 +240,8 @@ class Pool:
             return None
         if place is not None:
             self._count(place, place.artefact.memory_mib)
-            self._enter(place, waiter.payer)
+            place.payer = waiter.payer
+            self._shares.enter(place.artefact, place.payer)
         return place
 
     def _new_place(self, waiter: _Waiter) -> _Place | None:
@@ -286,23 +275,6 @@ class Pool:
         self._memory_mib += cost_mib - place.cost_mib
         place.cost_mib = cost_mib
 
-    def _enter(self, place: _Place, payer: str) -> None:
-        place.payer = payer
-        self._running += 1
-        self._runs[payer] += 1
-        if place.artefact.calls_others:
-            self._calling += 1
-            self._calling_mib += place.artefact.memory_mib
-
-    def _leave(self, place: _Place) -> None:
-        self._running -= 1
-        self._runs[place.payer] -= 1
-        if not self._runs[place.payer]:
-            del self._runs[place.payer]
-        if place.artefact.calls_others:
-            self._calling -= 1
-            self._calling_mib -= place.artefact.memory_mib
-
     def _make_room(self, memory_mib: int, slots: int, depth: int) -> bool:
         """Evict the least recently used until so much fits; evict none if that isn't enough."""
         most_mib = self._bounds.memory_at(depth) - memory_mib
@@ -329,7 +301,7 @@ class Pool:
 
     def _give_back(self, place: _Place) -> None:
         place.fresh = False
-        self._leave(place)
+        self._shares.leave(place.artefact, place.payer)
         if place.worker.usable and not self._closed:
             place.used_at = time.monotonic()
             self._idle.setdefault(_key(place.artefact, place.payer), []).append(place)
@@ -341,7 +313,7 @@ class Pool:
 
     def _return_unused(self, place: _Place) -> None:
         if place.fresh:
-            self._leave(place)
+            self._shares.leave(place.artefact, place.payer)
             self._retire(place)
         else:
             self._give_back(place)

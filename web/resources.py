@@ -37,7 +37,13 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
         cluster = RayCluster(settings.home, channel_secret(settings))
     async with db.connected(url) as sessions:
         ledger = await Ledger.open(url)
-        caller = Caller(sessions, ledger, cluster, concurrency=settings.concurrency)
+        caller = Caller(
+            sessions,
+            ledger,
+            cluster,
+            concurrency=settings.concurrency,
+            queue=settings.queue,
+        )
         state = State(
             settings=settings,
             sessions=sessions,

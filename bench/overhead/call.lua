@@ -1,4 +1,5 @@
--- One POST again and again; an answer without what was sent in it is counted as wrong.
+-- One POST again and again, of some JSON or of 1 MiB of bytes; an answer without what was sent in
+-- it is counted as wrong.
 local threads = {}
 function setup(thread)
   table.insert(threads, thread)
@@ -6,12 +7,19 @@ end
 function init(args)
   wrong = 0
   wrk.method = "POST"
-  wrk.headers["Content-Type"] = "application/json"
-  if args[1] then wrk.headers["Authorization"] = args[1] end
-  wrk.body = '{"text": "' .. string.rep("a", 96) .. '"}'
+  binary = args[1] == "binary"
+  if args[2] then wrk.headers["Authorization"] = args[2] end
+  if binary then
+    wrk.headers["Content-Type"] = "application/octet-stream"
+    wrk.body = string.rep("a", 1048576)
+  else
+    wrk.headers["Content-Type"] = "application/json"
+    wrk.body = '{"text": "' .. string.rep("a", 96) .. '"}'
+  end
 end
 function response(status, headers, body)
-  if status ~= 200 or not body:find("aaaaaaaa", 1, true) then wrong = wrong + 1 end
+  local right = binary and #body == 1048576 or not binary and body:find("aaaaaaaa", 1, true)
+  if status ~= 200 or not right then wrong = wrong + 1 end
 end
 function done(summary, latency, requests)
   local wrong = 0

@@ -1,7 +1,8 @@
 """What a call costs above the algorithm's own work, beside peers on the same echo.
 
 Ours checks a key, holds credit, runs in a sandbox and settles durably; the peers only echo.
-Each is started alone, warmed up, and loaded by the same tool at 1, 8 and 32 connections.
+Each is started alone, warmed up, and loaded by the same tool at 1, 8 and 32 connections; then, where
+it can, with 1 MiB of bytes a call; and ours with a call inside the call.
 
     python -m bench.overhead.run [seconds per measurement]
 """
@@ -26,23 +27,28 @@ NAMES = {
     "serve": "Ray Serve, its HTTP proxy",
     "fastapi": "FastAPI + uvicorn",
     "litserve": "LitServe",
+    "bentoml": "BentoML",
 }
+BINARY = {"serve", "fastapi"}
+FEW_CONNECTIONS = (1, 8)
+WARM_S = 3
 Row = tuple[float, float, float, int, int]
 
 
-def load(url: str, connections: int, seconds: int, key: str = "") -> Row:
+def load(url: str, connections: int, seconds: int, key: str = "", kind: str = "json") -> Row:
     """p50 and p99 in ms, calls a second, calls, wrong answers."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(HERE / "call.lua"), url]
-    out = subprocess.run([*command, "--", key] if key else command, check=True,
-                         capture_output=True, text=True).stdout  # fmt: skip
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+               "-s", str(HERE / "call.lua"), url, "--", kind, *([key] if key else [])]  # fmt: skip
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     parts = next(line for line in out.splitlines() if line.startswith("RESULT")).split()[1:]
     return float(parts[0]), float(parts[1]), float(parts[2]), int(parts[3]), int(parts[4])
 
 
-def measure(url: str, seconds: int, key: str = "") -> list[Row]:
+def measure(url: str, seconds: int, key: str = "", kind: str = "json") -> list[Row]:
     """Warm up, then one row for each number of connections."""
-    load(url, 8, 2, key)
-    return [load(url, connections, seconds, key) for connections in CONNECTIONS]
+    load(url, 8, WARM_S, key, kind)
+    numbers = FEW_CONNECTIONS if kind == "binary" else CONNECTIONS
+    return [load(url, connections, seconds, key, kind) for connections in numbers]
 
 
 @contextmanager
@@ -72,19 +78,25 @@ def peer(name: str) -> Iterator[str]:
             process.wait(20)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        if name in {"serve", "zero"}:
+        if name in {"serve", "zero", "nap"}:
             subprocess.run([str(Path(sys.executable).with_name("ray")), "stop", "--force"],
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)  # fmt: skip
 
 
-def ours(seconds: int) -> list[Row]:
+def ours(seconds: int) -> dict[str, list[Row]]:
     """Our own system, from a new home, with nothing switched off."""
     with installation(ALGORIUM_STARTER="0") as running:
         running.command("users", "add", "bench")
         running.command("credits", "grant", "bench", "100000000")
         key = running.command("keys", "add", "bench")
-        running.command("publish", str(HERE / "Echo"), "--owner", "bench")
-        rows = measure(f"{running.url}/v1/algo/bench/Echo", seconds, key)
+        for name in ("Echo", "Outer"):
+            running.command("publish", str(HERE / name), "--owner", "bench")
+        url = f"{running.url}/v1/algo/bench"
+        rows = {
+            "Algorium": measure(f"{url}/Echo", seconds, key),
+            "Algorium, 1 MiB": measure(f"{url}/Echo?output=raw", seconds, key, "binary"),
+            "Algorium, a call inside the call": measure(f"{url}/Outer", seconds, key),
+        }
         running.command("books", "verify")
         return rows
 
@@ -95,9 +107,9 @@ def table(results: dict[str, list[Row]]) -> str:
         "| system | connections | p50 ms | p99 ms | calls/s | calls | wrong | p50 / ours | calls/s / ours |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    mine = results["Algorium"]
     for name, rows in results.items():
-        for connections, row, own in zip(CONNECTIONS, rows, mine, strict=True):
+        mine = results["Algorium, 1 MiB" if name.endswith("1 MiB") else "Algorium"]
+        for connections, row, own in zip(CONNECTIONS, rows, mine, strict=False):
             lines.append(
                 f"| {name} | {connections} | {row[0]:.2f} | {row[1]:.2f} | {row[2]:,.0f} | "
                 f"{row[3]:,} | {row[4]} | {row[0] / own[0]:.2f} | {row[2] / own[2]:.2f} |"
@@ -110,11 +122,13 @@ def main() -> None:
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is missing. On Debian: apt-get install wrk")
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 6
-    results = {"Algorium": ours(seconds)}
+    results = ours(seconds)
     print(results, flush=True)
     for name, shown in NAMES.items():
         with peer(name) as url:
             results[shown] = measure(url, seconds)
+            if name in BINARY:
+                results[f"{shown}, 1 MiB"] = measure(url, seconds, kind="binary")
         print(shown, results[shown], flush=True)
     text = (
         f"# Overhead\n\n{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}. {seconds} s each, one "

@@ -5,7 +5,7 @@ is its kind. Nothing that arrives is ever unpickled.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -37,10 +37,12 @@ class Decoder:
         self.largest = largest
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Message]:
-        """Add what was received, and give the messages that it completes. Raises FrameError."""
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """Add what was received, and give the messages that it completes. Raises FrameError.
+
+        Each is read when it is asked for: taking one may change `largest` for the next.
+        """
         self._buffer += data
-        found: list[Message] = []
         at = 0
         while len(self._buffer) - at >= _PREFIX.size:
             (length,) = _PREFIX.unpack_from(self._buffer, at)
@@ -49,10 +51,9 @@ class Decoder:
             end = at + _PREFIX.size + length
             if len(self._buffer) < end:
                 break
-            found.append(_decode(bytes(self._buffer[at + _PREFIX.size : end])))
+            yield _decode(bytes(self._buffer[at + _PREFIX.size : end]))
             at = end
         del self._buffer[:at]
-        return found
 
 
 def _decode(body: bytes) -> Message:

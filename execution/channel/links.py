@@ -66,7 +66,7 @@ class Links:
         self._directory = directory
         self._secret = secret
         self._links: dict[str, Link] = {}
-        self._apps: dict[str, str] = {}
+        self._of_app: dict[str, dict[str, Link]] = {}
         self._missing: dict[str, float] = {}
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
@@ -109,11 +109,10 @@ class Links:
         return own
 
     def _least(self, app: str, version_id: str) -> Link | None:
-        usable = [
-            (name, link)
-            for name, link in self._links.items()
-            if self._apps[name] == app and link.usable
-        ]
+        links = self._of_app.get(app)
+        if links is None:
+            return None
+        usable = [(name, link) for name, link in links.items() if link.usable]
         if len(usable) <= 1:
             return usable[0][1] if usable else None
         fewest = min(link.under_way for _, link in usable)
@@ -145,7 +144,11 @@ class Links:
         for name in [name for name, link in self._links.items() if not link.usable]:
             if not self._links[name].under_way:
                 self._links.pop(name).close()
-                del self._apps[name]
+        self._of_app = {
+            app: {name: link for name, link in links.items() if name in self._links}
+            for app, links in self._of_app.items()
+            if links.keys() & self._links.keys()
+        }
         await asyncio.gather(
             *(self._connect(name, known[name]) for name in known if name not in self._links)
         )
@@ -168,7 +171,8 @@ class Links:
             with suppress(OSError):
                 await self._directory.forget(name)
         else:
-            self._links[name], self._apps[name] = link, entry.app
+            self._links[name] = link
+            self._of_app.setdefault(entry.app, {})[name] = link
 
 
 def _affinity(version_id: str, name: str) -> bytes:

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from execution.sandbox.door import ADDRESS, PORT
 from execution.sandbox.limits import Limits
 from execution.sandbox.program import Program
 from execution.sandbox.wire import MIB
@@ -114,18 +115,33 @@ def new_user(way: Entrance) -> int | None:
 
 
 def arguments(
-    program: Program, limits: Limits, *, way: Entrance, wire: int, seccomp: int | None
+    program: Program,
+    limits: Limits,
+    *,
+    way: Entrance,
+    wire: int,
+    seccomp: int | None,
+    door: bool = False,
 ) -> list[str]:
     """Return bubblewrap's arguments, the program's own included.
 
-    `wire` and `seccomp` are numbers of open files that the process will inherit.
+    `wire` and `seccomp` are numbers of open files that the process will inherit. With a
+    `door` it first sends over the wire the socket that listens inside.
     """
-    config = {"wire": wire, "user": new_user(way), "limits": asdict(limits)}
+    config = {
+        "wire": wire,
+        "user": new_user(way),
+        "limits": asdict(limits),
+        "door": PORT if door else None,
+    }
+    environment = {**_ENVIRONMENT, **program.environment}
+    if door:
+        environment["ALGORITHMIA_API"] = ADDRESS
     return [
         *_separation(way),
         *(["--seccomp", str(seccomp)] if seccomp is not None else []),
         "--clearenv",
-        *_flat(("--setenv", n, v) for n, v in {**_ENVIRONMENT, **program.environment}.items()),
+        *_flat(("--setenv", n, v) for n, v in environment.items()),
         *_flat(_system()),
         *_flat(_devices(limits, way)),
         *_flat(_shown(program)),

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from execution.channel.frames import Decoder, FrameError, encode
+from execution.channel import handshake
+from execution.channel.frames import Decoder, FrameError, Message, encode
 from execution.channel.link import Link, LinkLost
 from execution.channel.links import Entry, Links
 from execution.channel.server import Server
-from execution.messages import Run
+from execution.messages import Run, pack_run
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
 from execution.sandbox.nesting import OnCall
 
@@ -208,6 +209,23 @@ async def test_a_stranger_on_a_replicas_port_is_sent_nothing() -> None:
     assert hello[0] == "hello"
 
 
+async def test_a_run_may_come_in_one_piece_with_the_proof(replica: Replica) -> None:
+    """As it does where the replica is busy and many calls waited for the connection."""
+    reader, writer = await asyncio.open_connection(HOST, replica.port)
+    decoder, nonce = Decoder(), handshake.nonce()
+    writer.write(encode(["hello", nonce]))
+    found: list[Message] = []
+    while not found and not reader.at_eof():
+        found = list(decoder.feed(await reader.read(1000)))
+    proof = handshake.proof(SECRET, b"gateway", nonce, found[0][1])
+    writer.write(encode(["proof", proof]) + encode(["run", 1, pack_run(asked(bytes(1000)))]))
+    found = []
+    while not found and not reader.at_eof():
+        found = list(decoder.feed(await reader.read(5000)))
+    assert [message[:2] for message in found] == [["outcome", 1]]
+    writer.close()
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -221,7 +239,7 @@ async def test_a_stranger_on_a_replicas_port_is_sent_nothing() -> None:
 )
 def test_what_breaks_the_format_is_refused(sent: bytes) -> None:
     with pytest.raises(FrameError):
-        Decoder().feed(sent + bytes(8))
+        list(Decoder().feed(sent + bytes(8)))
 
 
 def test_a_message_arrives_whole_however_it_is_cut() -> None:

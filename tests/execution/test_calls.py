@@ -376,6 +376,24 @@ async def test_an_account_has_only_so_many_calls_under_way(market: Market) -> No
     assert (await market.call("author/Slow")).outcome.result
 
 
+async def test_a_version_has_only_so_many_calls_under_way(market: Market) -> None:
+    await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(0.3)\n    return x\n")
+    await market.publish("Echo", ECHO)
+    market.caller = Caller(market.sessions, market.money, market.cluster, queue=3)
+    before = await balance(market)
+    *slow, echo = await asyncio.gather(
+        *(market.call("author/Slow") for _ in range(5)),
+        market.call("author/Echo"),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in slow] == [Answer] * 3 + [TooManyCalls] * 2
+    assert isinstance(echo, Answer)
+    answered = [one for one in slow if isinstance(one, Answer)] + [echo]
+    paid = sum(one.charge.total for one in answered)
+    assert await balance(market) == (before[0] - paid, 0)
+    assert (await market.call("author/Slow")).outcome.result
+
+
 async def test_a_bug_of_ours_gives_back_what_was_held(market: Market) -> None:
     await market.publish("Echo", ECHO)
     before = await balance(market)

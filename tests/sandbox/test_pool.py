@@ -489,3 +489,25 @@ async def test_only_so_many_run_at_once(make: Make, workers: list[FakeWorker]) -
     for worker in workers:
         worker.goes_on.set()
     await asyncio.gather(*runs)
+
+
+async def test_one_who_fills_the_pool_keeps_no_other_waiting(
+    make: Make, workers: list[FakeWorker]
+) -> None:
+    pool = Pool(Bounds(), Limits(), make=make)
+    busy = [ask(pool, version("a"), payer="busy") for _ in range(80)]
+    await settle()
+    assert len(workers) == 6
+    quiet = ask(pool, version("a"), payer="quiet")
+    await settle()
+    assert len(workers) == 7
+    for worker in workers[6:]:
+        worker.goes_on.set()
+    assert (await quiet).queued_ms < 1000
+    await settle()
+    again = ask(pool, version("a"), payer="quiet")
+    assert not (await again).cold
+    for one in busy:
+        one.cancel()
+    await asyncio.gather(*busy, return_exceptions=True)
+    await pool.close()

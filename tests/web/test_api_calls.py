@@ -289,7 +289,7 @@ async def test_one_call_too_many_at_once_is_told_when_to_come_again(
 ) -> None:
     answer = await call(site, key=key)
     assert answer.status_code == 200
-    site._transport.app._state["caller"]._concurrency = 0  # type: ignore[attr-defined]
+    site._transport.app._state["caller"]._of_account._most = 0  # type: ignore[attr-defined]
     answer = await call(site, key=key)
     assert answer.status_code == 429
     assert answer.json()["error"]["error_type"] == "RateLimitError"

@@ -1,0 +1,6 @@
+import time
+
+
+def apply(ms):
+    time.sleep(ms / 1000)
+    return ms
