@@ -1,7 +1,7 @@
 """What is deployed: the pool, and applications of versions' own. Knows nothing of Ray."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
@@ -11,10 +11,15 @@ _OWN = "version-"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How many replicas, and the fingerprint of what they run and how."""
+    """How many replicas, and the fingerprint of what they run and how.
+
+    `per_node` bounds how many of them one machine may have, so that its loss takes no more; 0
+    bounds nothing.
+    """
 
     replicas: int
     fingerprint: str
+    per_node: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,10 @@ class Applications(Protocol):
 
     def wish(self, replicas: int) -> Wish:
         """Wish for this many replicas of what this code runs."""
+        ...
+
+    async def pool(self) -> Wish:
+        """Wish for a pool of what the machines that there are take."""
         ...
 
     async def found(self) -> Mapping[str, Found]:
@@ -54,6 +63,11 @@ class Applications(Protocol):
 def own_application(version_id: UUID | str) -> str:
     """Name the application of a version's own."""
     return f"{_OWN}{version_id}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether an application is one of this product's."""
+    return name == POOL or name.startswith(_OWN)
 
 
 def version_of(name: str) -> UUID | None:

@@ -8,11 +8,11 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
-from execution.applications import POOL, Found, Wish
+from execution import release
+from execution.applications import POOL, Found, Wish, is_ours
 from execution.channel.links import Directory, Entry
 from execution.pool import Bounds
 from execution.sandbox.limits import Limits
@@ -27,6 +27,10 @@ _AGAIN_S = 30.0
 _SILENT_S = 15.0
 
 
+class NodeLost(Exception):
+    """The node that this process joined a cluster by is dead: it has to join again."""
+
+
 class RayApplications:
     """The `Applications` of a process that has joined Ray."""
 
@@ -37,15 +41,27 @@ class RayApplications:
         secret: bytes,
         bounds: Bounds | None = None,
         limits: Limits | None = None,
+        data_url: str | None = None,
+        builds_mib: int = 0,
+        outside: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`secret` is what gateways show that they know. Memory is bounded per replica."""
+        """`secret` is what gateways show that they know. Memory is bounded per replica.
+
+        With `data_url` replicas fetch what they run from there, and each machine keeps so much
+        of it. `outside` says that the cluster isn't this machine's own: the pool is then spread
+        over its machines, and replicas refuse to start on those that have other code.
+        """
         self._directory = directory
         self._settings: dict[str, Any] = {
             "secret": secret,
             "bounds": asdict(bounds or Bounds()),
             "limits": asdict(limits or Limits()),
+            "data_url": data_url,
+            "builds_mib": builds_mib,
+            "release": release.own() if outside else "",
         }
+        self._on_many = outside
         self._fingerprint = _fingerprint(repr(sorted(self._settings.items())))
         self._asked: dict[str, tuple[Wish, float]] = {}
         self._beats: dict[str, tuple[int, float]] = {}
@@ -55,6 +71,15 @@ class RayApplications:
     def wish(self, replicas: int) -> Wish:
         """Wish for this many replicas of what this code runs."""
         return Wish(replicas, self._fingerprint)
+
+    async def pool(self) -> Wish:
+        """Wish for one replica for two cores, and for each machine.
+
+        Its own work is small beside that of its workers, so that this keeps up.
+        """
+        shares = await asyncio.to_thread(_shares)
+        wish = self.wish(max(1, sum(shares)))
+        return replace(wish, per_node=max(shares, default=1)) if self._on_many else wish
 
     async def found(self) -> Mapping[str, Found]:
         """Give all that there are, by name."""
@@ -103,6 +128,8 @@ class RayApplications:
         serve = self._serve()
         found = {}
         for name, application in serve.status().applications.items():
+            if not is_ours(name):
+                continue  # Ray may serve somebody else, too.
             states: Counter[str] = Counter()
             for deployment in application.deployments.values():
                 states.update({str(key): n for key, n in deployment.replica_states.items()})
@@ -125,6 +152,7 @@ class RayApplications:
             PoolReplica,
             name=_DEPLOYMENT,
             num_replicas=wish.replicas,
+            max_replicas_per_node=wish.per_node or None,
             ray_actor_options={"num_cpus": 0.5},
             # How long calls under way may take to end when a replica is taken away.
             graceful_shutdown_timeout_s=30,
@@ -176,10 +204,18 @@ def deploy_pool(applications: RayApplications, replicas: int) -> None:
 
 def _fingerprint(settings: str) -> str:
     """Return what tells one deployment from another: its settings and the code that it runs."""
-    digest = hashlib.sha256(settings.encode())
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(f"{release.own()} {settings}".encode()).hexdigest()[:16]
+
+
+def _shares() -> list[int]:
+    """Give how many replicas of the pool each machine is to have that runs anything."""
+    import ray  # noqa: PLC0415 - reads the environment
+
+    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    if ray.get_runtime_context().get_node_id() not in alive:
+        raise NodeLost("Ray takes the node of this process for dead.")
+    cores = [resources.get("CPU", 0) for resources in alive.values()]
+    return [max(1, int(count) // 2) for count in cores if count]
 
 
 @contextlib.contextmanager

@@ -66,13 +66,10 @@ class Reconciler:
         sessions: Sessions,
         applications: Applications,
         *,
-        pool_replicas: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pool_replicas` is how many the pool has, at all times."""
         self._sessions = sessions
         self._applications = applications
-        self._pool_replicas = pool_replicas
         self._clock = clock
         self._scales: dict[UUID, Scale] = {}
 
@@ -85,7 +82,7 @@ class Reconciler:
             wanted = await self._decide(session, await self._applications.loads())
         # The lock is free by now, but every step may be taken twice without harm.
         found = await self._applications.found()
-        wishes = {POOL: self._applications.wish(self._pool_replicas)} | {
+        wishes = {POOL: await self._applications.pool()} | {
             own_application(version_id): self._applications.wish(replicas)
             for version_id, replicas in wanted.items()
         }

@@ -3,7 +3,6 @@
 They aren't charged: nobody has called yet. What they may reach is what the author may see.
 """
 
-from pathlib import Path
 from uuid import UUID
 
 from catalog.names import Reference
@@ -11,7 +10,8 @@ from core.accounts.actor import Actor
 from core.db import Sessions
 from core.errors import MarketError
 from execution.bounds import DEEPEST
-from execution.outcome import Failure, Payload
+from execution.builds.shelf import NotThere, Shelf
+from execution.outcome import Artefact, Failure, Payload
 from execution.resolve import Resolver
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import Worker
@@ -22,9 +22,9 @@ LIMIT_S = 60.0
 class NestedRuns:
     """Runs other algorithms for one build."""
 
-    def __init__(self, sessions: Sessions, home: Path, owner_id: UUID, *, depth: int = 1) -> None:
+    def __init__(self, sessions: Sessions, shelf: Shelf, owner_id: UUID, *, depth: int = 1) -> None:
         self._sessions = sessions
-        self._home = home
+        self._shelf = shelf
         self._owner_id = owner_id
         self._depth = depth
 
@@ -33,15 +33,20 @@ class NestedRuns:
         if self._depth > DEEPEST:
             return Failure("InputError", f"Algorithms call each other at most {DEEPEST} deep.")
         try:
-            runnable = await Resolver(self._sessions, self._home).resolve(
+            runnable = await Resolver(self._sessions).resolve(
                 Actor(account_id=self._owner_id), Reference.parse(reference)
             )
+            async with self._shelf.placed(runnable.artefact) as artefact:
+                return await self._run(artefact, payload)
         except MarketError as error:
             return Failure(error.error_type, error.message)
-        inner = NestedRuns(self._sessions, self._home, self._owner_id, depth=self._depth + 1)
+        except NotThere as error:
+            return Failure("SystemError", f"{reference} can't be run here: {error}.")
+
+    async def _run(self, artefact: Artefact, payload: Payload) -> Payload | Failure:
+        inner = NestedRuns(self._sessions, self._shelf, self._owner_id, depth=self._depth + 1)
         worker = Worker()
-        limits = Limits(memory_mib=runnable.artefact.memory_mib)
-        failure = await worker.start(runnable.artefact, limits)
+        failure = await worker.start(artefact, Limits(memory_mib=artefact.memory_mib))
         if failure is not None:
             return failure
         try:

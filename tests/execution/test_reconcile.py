@@ -60,6 +60,9 @@ class Serve:
     async def found(self) -> Mapping[str, Found]:
         return dict(self.there)
 
+    async def pool(self) -> Wish:
+        return self.wish(1)
+
     async def loads(self) -> Mapping[str, float]:
         if self.goes_on is not None:
             await self.goes_on.wait()
@@ -93,7 +96,7 @@ async def versions(sessions: Sessions) -> list[Version]:
 
 
 def reconciler(sessions: Sessions, serve: Serve, clock: Clock) -> Reconciler:
-    return Reconciler(sessions, serve, pool_replicas=1, clock=clock)
+    return Reconciler(sessions, serve, clock=clock)
 
 
 async def tick(one: Reconciler, clock: Clock, times: float) -> None:
