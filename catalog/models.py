@@ -122,6 +122,9 @@ class Version(SQLModel, table=True):
     # What was built: the digest of the sources, and that of the environment they run in.
     source_digest: str = Field(default="", max_length=64)
     environment_digest: str = Field(default="", max_length=64)
+    # The same as archives of the data store, by their content; empty where there is none.
+    source_archive: str = Field(default="", max_length=64)
+    environment_archive: str = Field(default="", max_length=64)
     created_at: datetime = moment()
     live_at: datetime | None = moment(default=None, nullable=True)
 

@@ -60,6 +60,7 @@ class Built:
     environment_digest: str
     sample_output_type: str | None
     sample_output: bytes | None
+    environment_archive: str = ""
 
 
 async def submit_version(
@@ -127,6 +128,7 @@ async def go_live(session: AsyncSession, version_id: UUID, draft: Draft, built: 
     version.state = VersionState.LIVE
     version.live_at = now()
     version.environment_digest = built.environment_digest
+    version.environment_archive = built.environment_archive
     version.sample_output_type = built.sample_output_type
     version.sample_output = built.sample_output
     current = (

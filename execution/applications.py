@@ -13,11 +13,16 @@ _OWN = "version-"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How many replicas, and the fingerprint of what they run and how, hardware included."""
+    """How many replicas, and the fingerprint of what they run and how, hardware included.
+
+    `per_node` bounds how many of them one machine may have, so that its loss takes no more; 0
+    bounds nothing.
+    """
 
     replicas: int
     fingerprint: str
     profile: Profile = field(default=DEFAULT, compare=False)
+    per_node: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Applications(Protocol):
 
     def wish(self, replicas: int, profile: Profile = DEFAULT) -> Wish:
         """Wish for this many replicas of what this code runs, on this hardware."""
+        ...
+
+    async def pool(self) -> Wish:
+        """Wish for a pool of what the machines that there are take."""
         ...
 
     async def found(self) -> Mapping[str, Found]:
@@ -61,6 +70,11 @@ class Applications(Protocol):
 def own_application(version_id: UUID | str) -> str:
     """Name the application of a version's own."""
     return f"{_OWN}{version_id}"
+
+
+def is_ours(name: str) -> bool:
+    """Whether an application is one of this product's."""
+    return name == POOL or name.startswith(_OWN)
 
 
 def version_of(name: str) -> UUID | None:

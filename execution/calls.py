@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -81,14 +80,13 @@ class Caller:
         ledger: Ledger,
         cluster: Cluster,
         *,
-        home: Path,
         concurrency: int = CONCURRENCY,
         queue: int = QUEUE,
     ) -> None:
         """`concurrency` is how many calls one account may have under way, `queue` one version."""
         self._sessions = sessions
         self._cluster = cluster
-        self._resolver = Resolver(sessions, home)
+        self._resolver = Resolver(sessions)
         self._holds: Group[HoldRequest, bool] = Group(ledger.hold)
         self._settlements: Group[Settlement, bool] = Group(ledger.settle)
         self._of_account = AtOnce(

@@ -9,11 +9,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from core.hardware import DEFAULT, Node, Profile
-from execution.applications import POOL, Found, Wish
+from execution import release
+from execution.applications import POOL, Found, Wish, is_ours
 from execution.bounds import Bounds, bounds_of_own
 from execution.channel.links import Directory, Entry
 from execution.sandbox.limits import Limits
@@ -29,6 +29,10 @@ _AGAIN_S = 30.0
 _SILENT_S = 15.0
 
 
+class NodeLost(Exception):
+    """The node that this process joined a cluster by is dead: it has to join again."""
+
+
 class RayApplications:
     """The `Applications` of a process that has joined Ray."""
 
@@ -39,14 +43,27 @@ class RayApplications:
         secret: bytes,
         bounds: Bounds | None = None,
         limits: Limits | None = None,
+        data_url: str | None = None,
+        builds_mib: int = 0,
+        outside: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`secret` is what gateways show that they know. Memory is bounded per replica."""
+        """`secret` is what gateways show that they know. Memory is bounded per replica.
+
+        With `data_url` replicas fetch what they run from there, and each machine keeps so much
+        of it. `outside` says that the cluster isn't this machine's own: the pool is then spread
+        over its machines, and replicas refuse to start on those that have other code.
+        """
         self._directory = directory
-        self._secret = secret
         self._bounds = bounds or Bounds()
         self._limits = limits or Limits()
-        self._code = _code()
+        self._told: dict[str, Any] = {
+            "secret": secret,
+            "data_url": data_url,
+            "builds_mib": builds_mib,
+            "release": release.own() if outside else "",
+        }
+        self._on_many = outside
         self._asked: dict[str, tuple[Wish, float]] = {}
         self._beats: dict[str, tuple[int, float]] = {}
         self._clock = clock
@@ -55,8 +72,17 @@ class RayApplications:
     def wish(self, replicas: int, profile: Profile = DEFAULT) -> Wish:
         """Wish for this many replicas of what this code runs, on this hardware."""
         how = sorted((self._settings(profile) | options_of(profile)).items())
-        digest = hashlib.sha256(self._code + repr(how).encode())
+        digest = hashlib.sha256(f"{release.own()} {how}".encode())
         return Wish(replicas, digest.hexdigest()[:16], profile)
+
+    async def pool(self) -> Wish:
+        """Wish for one replica for two cores, and for each machine.
+
+        Its own work is small beside that of its workers, so that this keeps up.
+        """
+        shares = [max(1, int(node.cpus) // 2) for node in await self.nodes() if node.cpus]
+        wish = self.wish(max(1, sum(shares)))
+        return replace(wish, per_node=max(shares, default=1)) if self._on_many else wish
 
     async def found(self) -> Mapping[str, Found]:
         """Give all that there are, by name."""
@@ -109,6 +135,8 @@ class RayApplications:
         serve = self._serve()
         found = {}
         for name, application in serve.status().applications.items():
+            if not is_ours(name):
+                continue  # Ray may serve somebody else, too.
             states: Counter[str] = Counter()
             for deployment in application.deployments.values():
                 states.update({str(key): n for key, n in deployment.replica_states.items()})
@@ -131,6 +159,7 @@ class RayApplications:
             PoolReplica,
             name=_DEPLOYMENT,
             num_replicas=wish.replicas,
+            max_replicas_per_node=wish.per_node or None,
             ray_actor_options=options_of(wish.profile),
             # How long calls under way may take to end when a replica is taken away.
             graceful_shutdown_timeout_s=30,
@@ -153,7 +182,7 @@ class RayApplications:
         """Give what a replica on this hardware is told."""
         bounds = self._bounds if profile.is_pooled else bounds_of_own(profile)
         return {
-            "secret": self._secret,
+            **self._told,
             "bounds": asdict(bounds),
             "limits": asdict(replace(self._limits, cpus=float(profile.cpus))),
             "has_gpu": profile.gpus > 0,
@@ -205,26 +234,20 @@ def options_of(profile: Profile) -> dict[str, Any]:
 
 
 def _nodes() -> list[Node]:
+    """Give what each machine has that is alive."""
     import ray  # noqa: PLC0415 - reads the environment
 
+    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    if ray.get_runtime_context().get_node_id() not in alive:
+        raise NodeLost("Ray takes the node of this process for dead.")
     return [
         Node(
             cpus=float(found.get("CPU", 0)),
             memory_mib=int(found.get("memory", 0)) // MIB,
             gpus=float(found.get("GPU", 0)),
         )
-        for node in ray.nodes()
-        if node["Alive"]
-        for found in [node["Resources"]]
+        for found in alive.values()
     ]
-
-
-def _code() -> bytes:
-    """Return what tells the code that replicas run from other code."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.digest()
 
 
 @contextlib.contextmanager

@@ -71,15 +71,13 @@ class Reconciler:
         sessions: Sessions,
         applications: Applications,
         *,
-        pool_replicas: int,
         hardware: Sequence[Profile] = tuple(PROFILES.values()),
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = now,
     ) -> None:
-        """`pool_replicas` is how many the pool has, at all times; `hardware` what is offered."""
+        """`hardware` is what the operator offers."""
         self._sessions = sessions
         self._applications = applications
-        self._pool_replicas = pool_replicas
         self._hardware = hardware
         self._clock = clock
         self._wall = wall
@@ -96,7 +94,7 @@ class Reconciler:
             wanted = await self._decide(session, await self._applications.loads())
         # The lock is free by now, but every step may be taken twice without harm.
         found = await self._applications.found()
-        wishes = {POOL: self._applications.wish(self._pool_replicas), **wanted}
+        wishes = {POOL: await self._applications.pool(), **wanted}
         await asyncio.gather(*(self._take(one) for one in plan(wishes, found)))
         running = {
             version_id: there.running

@@ -87,8 +87,8 @@ async def market(
     """An open market."""
     author = await add_person(sessions, "author", credit=0)
     payer = await add_person(sessions, "payer")
-    cluster = LocalCluster()
-    caller = Caller(sessions, money, cluster, home=tmp_path)
+    cluster = LocalCluster(tmp_path)
+    caller = Caller(sessions, money, cluster)
     yield Market(sessions, money, tmp_path, bare_environment, cluster, caller, author, payer)
     await caller.drain()
     await cluster.pool.close()

@@ -12,6 +12,7 @@ from core.settings import Settings
 from execution.builds import tasks
 from execution.builds.source import read_project
 from execution.models import Build, BuildState
+from web.shelf import shelf_of
 
 POLL_S = 0.3
 
@@ -24,7 +25,7 @@ async def publish(sessions: Sessions, settings: Settings, folder: Path, owner: s
     project = await asyncio.to_thread(read_project, folder)
     async with sessions() as session:
         account = await queries.account_named(session, owner)
-    build_id = await tasks.submit(sessions, settings.home, account.id, project)
+    build_id = await tasks.submit(sessions, shelf_of(settings), account.id, project)
     build = await _watch(sessions, build_id)
     if build.state is BuildState.FAILED:
         click.echo("The build failed; earlier versions are as they were.", err=True)

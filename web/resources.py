@@ -34,14 +34,13 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
     """Open everything that requests need. `cluster` is given where one is there already."""
     url = settings.database_url or database_url(settings.home)
     if cluster is None:
-        cluster = RayCluster(settings.home, channel_secret(settings.home))
+        cluster = RayCluster(settings.home, channel_secret(settings))
     async with db.connected(url) as sessions:
         ledger = await Ledger.open(url)
         caller = Caller(
             sessions,
             ledger,
             cluster,
-            home=settings.home,
             concurrency=settings.concurrency,
             queue=settings.queue,
         )

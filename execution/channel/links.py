@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # How often the directory is read again: what a new replica waits for its first call.
 LOOK_EVERY_S = 0.5
+# One that was struck off is sent nothing more after so long; one that lives is back in time.
+GONE_S = 5.0
 # A version stays with the replica that has it warm until that has this many calls more than
 # the one that has the fewest.
 STICKS = 4
@@ -78,6 +80,7 @@ class Links:
         self._secret = secret
         self._links: dict[str, Link] = {}
         self._of_app: dict[str, dict[str, Link]] = {}
+        self._missing: dict[str, float] = {}
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
         self._name = f"gateway:{uuid4()}"
@@ -173,6 +176,7 @@ class Links:
         except OSError as error:
             log.warning("the directory of replicas can't be read: %s", error)
             return
+        self._leave_the_missing(known)
         for name in [name for name, link in self._links.items() if not link.usable]:
             if not self._links[name].under_way:
                 self._links.pop(name).close()
@@ -199,6 +203,16 @@ class Links:
         elif self._waits:
             await self._directory.forget(self._name)
             self._waits = False
+
+    def _leave_the_missing(self, known: Mapping[str, Entry]) -> None:
+        """Send nothing more to who says nothing of himself: a machine may be gone or frozen."""
+        moment = time.monotonic()
+        self._missing = {
+            name: self._missing.get(name, moment) for name in self._links if name not in known
+        }
+        for name, since in self._missing.items():
+            if moment - since > GONE_S:
+                self._links[name].leaving = True
 
     async def _connect(self, name: str, entry: Entry) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -369,3 +370,33 @@ async def test_a_replica_that_leaves_ends_its_calls_and_gets_no_more(
     assert new.server is not None
     links.close()
     await new.server.close()
+
+
+async def test_a_machine_that_is_gone_without_a_word_is_noticed(link: Link) -> None:
+    assert link._transport is not None
+    end = link._transport.get_extra_info("socket")
+    assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    idle, every, tries = (
+        end.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    assert idle + every * tries <= 15
+    assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 15_000
+
+
+async def test_one_that_says_nothing_of_itself_is_sent_nothing_more(
+    links: Links, book: Book, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await Replica().open()
+    await links.run(asked(), None, wait_s=20)
+    book.entries = {"other": Entry(HOST, other.port)}
+    monkeypatch.setattr("execution.channel.links.GONE_S", 0.0)
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            await links._read_directory()
+        begun = replica.begun
+        for _ in range(5):
+            await links.run(asked(), None, wait_s=20)
+    assert (replica.begun, other.begun) == (begun, 5)
+    assert other.server is not None
+    await other.server.close()

@@ -7,9 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
-import pytest
 
-from core.hardware import PROFILES
 from execution.applications import POOL, own_application
 from execution.messages import Run
 from execution.outcome import Artefact, ContentType, Outcome, Payload
@@ -213,45 +211,16 @@ async def test_a_version_of_its_own_application_runs_there_and_in_the_pool_after
     cluster.close()
 
 
-async def test_a_version_for_a_gpu_waits_for_one_and_runs_on_that_machine(
-    cluster: RayCluster, installation: Installation, tmp_path: Path, request: pytest.FixtureRequest
+async def test_a_call_for_hardware_that_never_comes_is_known_meanwhile_and_says_so(
+    cluster: RayCluster, installation: Installation, tmp_path: Path
 ) -> None:
-    gpu = PROFILES["gpu-quarter"]
     artefact = replace(written(tmp_path), version_id=str(uuid4()))
-    own = own_application(artefact.version_id)
-    applications = installation.applications
-    assert gpu.lacking(await applications.nodes()) == "no machine of the cluster has a GPU"
-    run = Run(artefact, Payload(ContentType.TEXT, b"hi"), "c3", 150, hardware=gpu.name)
+    run = Run(artefact, Payload(ContentType.TEXT, b"hi"), "c4", 3, hardware="gpu")
     waiting = asyncio.create_task(cluster.invoke(run))
-    async with asyncio.timeout(20):
-        while not (await applications.loads()).get(artefact.version_id):
-            await asyncio.sleep(0.1)
-    await applications.deploy(own, applications.wish(1, gpu))
-
-    node: psutil.Process = request.getfixturevalue("gpu_node")
-    answer = await waiting
-
-    assert answer.result == Payload(ContentType.TEXT, b"hi")
-    assert answer.queued_ms > 0
-    assert gpu.lacking(await applications.nodes()) == ""
-    found = await applications.found()
-    assert (found[own].wish, found[own].running) == (applications.wish(1, gpu), 1)
-    assert any(
-        f"ServeReplica:{own}:" in " ".join(one.cmdline()) for one in node.children(recursive=True)
-    )
-    await applications.remove(own)
-    async with asyncio.timeout(60):
-        while own in await applications.found():
-            await asyncio.sleep(0.1)
-
-
-async def test_a_call_for_hardware_that_never_comes_says_so(
-    cluster: RayCluster, tmp_path: Path
-) -> None:
-    artefact = replace(written(tmp_path), version_id=str(uuid4()))
-    answer = await cluster.invoke(
-        Run(artefact, Payload(ContentType.TEXT, b"hi"), "c4", 0.3, hardware="gpu")
-    )
-    assert answer.failure is not None
-    assert answer.failure.type == "TimeoutError"
-    assert "1 GPU, 2 CPUs, 16 GiB" in answer.failure.message
+    while not (await installation.applications.loads()).get(artefact.version_id):
+        assert not waiting.done()
+        await asyncio.sleep(0.05)
+    failure = (await waiting).failure
+    assert failure is not None
+    assert failure.type == "TimeoutError"
+    assert "1 GPU, 2 CPUs, 16 GiB" in failure.message

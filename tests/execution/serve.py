@@ -28,6 +28,9 @@ class Serve:
     async def found(self) -> Mapping[str, Found]:
         return dict(self.there)
 
+    async def pool(self) -> Wish:
+        return self.wish(1)
+
     async def loads(self) -> Mapping[str, float]:
         if self.goes_on is not None:
             await self.goes_on.wait()

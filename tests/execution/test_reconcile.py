@@ -68,7 +68,7 @@ async def versions(sessions: Sessions) -> list[Version]:
 
 
 def reconciler(sessions: Sessions, serve: Serve, clock: Clock) -> Reconciler:
-    return Reconciler(sessions, serve, pool_replicas=1, clock=clock)
+    return Reconciler(sessions, serve, clock=clock)
 
 
 async def tick(one: Reconciler, clock: Clock, times: float) -> None:
@@ -174,9 +174,7 @@ async def test_what_can_be_published_for_is_written_from_settings_and_machines(
     sessions: Sessions, clock: Clock
 ) -> None:
     serve = Serve(machines=[Node(2, 6000, 0), Node(1, 9000, 0.5)])
-    one = Reconciler(
-        sessions, serve, pool_replicas=1, clock=clock, hardware=offered("cpu-2=1.8,gpu-quarter,gpu")
-    )
+    one = Reconciler(sessions, serve, clock=clock, hardware=offered("cpu-2=1.8,gpu-quarter,gpu"))
     await one.tick()
     async with sessions() as session:
         found = await offers(session)

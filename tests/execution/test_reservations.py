@@ -174,7 +174,7 @@ class Wall:
 
 async def keep(sessions: Sessions, serve: Serve, wall: Wall, for_s: int) -> None:
     """Let a worker tick for a while, every ten seconds."""
-    worker = Reconciler(sessions, serve, pool_replicas=1, clock=wall.seconds, wall=wall.now)
+    worker = Reconciler(sessions, serve, clock=wall.seconds, wall=wall.now)
     for _ in range(0, for_s, 10):
         await worker.tick()
         wall.at += timedelta(seconds=10)
