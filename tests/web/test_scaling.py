@@ -168,7 +168,8 @@ async def test_what_was_kept_is_listed_down_to_the_minute(
     day = (await browser.get(address)).text
     assert str(row.id) in day
     assert day.count("-216.000") == 3
-    assert "648" in (await browser.get("/account/earnings")).text
+    for path in ("/account", "/account/earnings"):
+        assert "Replicas kept" in (await browser.get(path)).text
     # The day's spending in the top bar counts it.
     assert "648" in (await browser.get("/search")).text
     other = await add_person(sessions, "other")
