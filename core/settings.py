@@ -30,7 +30,7 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this installation runs. Every member is described in docs/settings.md."""
+    """How this installation runs. Every member is described in docs/operating.md."""
 
     home: Path
     host: str = "127.0.0.1"

@@ -1,7 +1,6 @@
 """What the site is made of while it runs: opened at start, closed at the end."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -56,9 +55,6 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
             asyncio.create_task(follow(sessions, state["index"], calls_by_algorithm)),
             asyncio.create_task(_again(FLUSH_S, lambda: _flush_keys(state))),
         ]
-        # What is there by now stays: to look through all of it again stopped calls for 0.1 s.
-        gc.collect()
-        gc.freeze()
         try:
             yield state
         finally:

@@ -36,6 +36,7 @@ log = structlog.get_logger()
 POLL_S = 0.5
 SWEEP_S = 10.0
 RECONCILE_S = 1.0
+NODE_ENDS_WITHIN_S = 10.0
 
 
 async def work(settings: Settings) -> None:
@@ -53,7 +54,10 @@ async def work(settings: Settings) -> None:
     finally:
         if node is not None:
             node.terminate()
-            node.wait()
+            try:
+                node.wait(NODE_ENDS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                node.kill()
 
 
 async def _work(

@@ -5,6 +5,8 @@ They aren't charged: nobody has called yet. What they may reach is what the auth
 
 from uuid import UUID
 
+import structlog
+
 from catalog.names import Reference
 from core.accounts.actor import Actor
 from core.db import Sessions
@@ -16,6 +18,8 @@ from execution.outcome import Artefact, Failure, Payload
 from execution.resolve import Resolver
 from execution.sandbox.gpus import limits_here
 from execution.sandbox.worker import Worker
+
+log = structlog.get_logger()
 
 LIMIT_S = 60.0
 
@@ -41,8 +45,9 @@ class NestedRuns:
                 return await self._run(artefact, PROFILES[runnable.hardware], payload)
         except MarketError as error:
             return Failure(error.error_type, error.message)
-        except NotThere as error:
-            return Failure("SystemError", f"{reference} can't be run here: {error}.")
+        except NotThere:
+            log.exception("a build can't run what its sample calls", reference=reference)
+            return Failure("SystemError", f"{reference} can't be run here at the moment.")
 
     async def _run(
         self, artefact: Artefact, profile: Profile, payload: Payload

@@ -94,11 +94,13 @@ async def run(sessions: Sessions, shelf: Shelf, build_id: UUID) -> None:
             await _build(sessions, shelf, build_id, report)
         except BuildFailed as error:
             await _fail(sessions, build_id, report, error.message)
-        except (NotThere, StoreFailed) as error:
+        except (NotThere, StoreFailed):
+            # Where the store is and what it says is the operator's to know, not an author's.
             log.exception("a build has no use of the data store", build=str(build_id))
             await _fail(
                 sessions, build_id, report,
-                f"{error}. Publish it again; if it fails again, tell the operator.",
+                "The platform's data store failed on this build. Publish it again; if it fails "
+                "again, tell the operator.",
             )  # fmt: skip
         except Exception:
             log.exception("a build failed inside the platform", build=str(build_id))

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote
 import httptools
 import orjson
 
+from core.upgrades import HEAD_ENDS, declined
 from execution.outcome import ContentType, Failure, Payload
 from execution.sandbox.wire import BODY_LIMIT, MIB
 
@@ -27,6 +28,8 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 Call = Callable[[str, Payload, float | None], Awaitable[Payload | Failure]]
 
 _MOST_CONNECTIONS = 64
+# Of one run, refused ones included: what is answered and never read must have an end.
+MOST_REQUESTS = 200
 # Of all connections together: what was received and isn't answered yet.
 _MOST_BYTES = BODY_LIMIT + 16 * MIB
 _LARGEST_HEAD = 64 * 1024
@@ -47,6 +50,7 @@ class Door:
         """`call` makes one call for the run that is under way; it never raises."""
         self.call = call
         self.held = 0
+        self.left = MOST_REQUESTS
         self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
@@ -55,8 +59,12 @@ class Door:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), sock=listener)
 
+    def begin(self) -> None:
+        """Another run begins."""
+        self.left = MOST_REQUESTS
+
     def cancel(self) -> None:
-        """End what is under way, with its connections: the run that asked for it has ended."""
+        """End what is under way, with its connections: the run that began it has ended."""
         for connection in list(self.connections):
             connection.cancel()
 
@@ -78,15 +86,15 @@ class _Refused(Exception):
 
 
 class _Connection(asyncio.Protocol):
-    """One request after another."""
+    """One request after another, each once the last is answered."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._task: asyncio.Task[None] | None = None
-        self._waiting = b""
-        self._head = 0
+        self._head = b""
+        self._is_in_head = True
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._body = bytearray()
@@ -109,24 +117,26 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._task is not None:
-            # Asked before the last was answered; it is read no further until that is.
-            self._waiting += data
-            if self._transport is not None:
-                self._transport.pause_reading()
-            if len(self._waiting) > _LARGEST_HEAD + MIB:
-                self.abort()
+            self.abort()
             return
-        self._head += len(data)
+        if self._is_in_head:
+            data = self._head + data
+            ends_at = data.find(HEAD_ENDS, 0, _LARGEST_HEAD)
+            if ends_at < 0 and len(data) > _LARGEST_HEAD:
+                self.abort()
+            if ends_at < 0:
+                self._head = data
+                return
+            self._head, self._is_in_head = b"", False
+            data = declined(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, _Refused):
-            self.abort()
-        if not self._headers and self._head > _LARGEST_HEAD:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.abort()
 
     def cancel(self) -> None:
-        """End it if a call is under way."""
-        if self._task is not None:
+        """End it unless it is between two requests."""
+        if self._task is not None or self._head or not self._is_in_head:
             self.abort()
 
     def abort(self) -> None:
@@ -136,7 +146,12 @@ class _Connection(asyncio.Protocol):
 
     # What the parser calls.
 
+    # An exception in one of these is an error of the parser, which ends the connection.
+
     def on_message_begin(self) -> None:
+        self._door.left -= 1
+        if self._task is not None or self._door.left < 0:
+            raise ValueError("a request out of turn")
         self._url, self._headers = b"", {}
 
     def on_url(self, url: bytes) -> None:
@@ -144,8 +159,6 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
-        if self._head > _LARGEST_HEAD and not self._body:
-            raise _Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "The head is too large.")
 
     def on_headers_complete(self) -> None:
         if self._headers.get(b"expect", b"").lower() == b"100-continue" and self._transport:
@@ -158,7 +171,7 @@ class _Connection(asyncio.Protocol):
             self.abort()
 
     def on_message_complete(self) -> None:
-        self._head = 0
+        self._is_in_head = True
         self._keeps_alive = self._parser.should_keep_alive()
         method = self._parser.get_method()
         self._task = asyncio.get_running_loop().create_task(self._answer(method))
@@ -218,18 +231,11 @@ class _Connection(asyncio.Protocol):
         self._transport.write(head.encode() + body)
 
     def _next(self) -> None:
-        """Go on to the next request, which may have come already."""
+        """Be ready for the next request."""
         self._task = None
         self._forget()
-        if self._transport is None:
-            return
-        if not self._keeps_alive:
+        if self._transport is not None and not self._keeps_alive:
             self._transport.close()
-            return
-        self._transport.resume_reading()
-        waiting, self._waiting = self._waiting, b""
-        if waiting:
-            self.data_received(waiting)
 
     def _forget(self) -> None:
         self._door.held -= len(self._body)

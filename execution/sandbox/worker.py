@@ -190,6 +190,7 @@ class Worker:
         if self._idle is not None:
             self._idle.begin()
         self._nested = NestedCalls(self._reply, on_call if self._calls_others else None)
+        self._door.begin()
         self._output.begin(keep=wants_stdout)
 
     def _finish_run(self) -> None:

@@ -274,6 +274,7 @@ async def test_a_build_without_its_store_fails_in_words(
     build, _ = await ended(sessions, submitted)
     assert build.state is BuildState.FAILED
     assert "data store" in build.message
+    assert str(tmp_path / "store") not in build.message + build.log
 
 
 async def test_what_was_published_before_there_was_a_store_gets_there(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from execution.outcome import ContentType, Failure, Payload
+from execution.sandbox.door import MOST_REQUESTS
 from tests.sandbox.authors import Author, again, failure_of, value_of
 
 CALLS = """
@@ -167,6 +168,123 @@ async def test_what_a_run_called_ends_with_it(writer: Author) -> None:
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
     await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_two_requests_in_one_piece_leave_no_call_behind(writer: Author) -> None:
+    """What goes on after its run would be paid by a caller who has had his answer."""
+    under_way = 0
+    begun = asyncio.Event()
+
+    async def never(_: str, payload: Payload) -> Payload:
+        nonlocal under_way
+        under_way += 1
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            under_way -= 1
+        return payload
+
+    worker = await writer.start(
+        """
+        import socket
+        ONE = (b"POST /v1/algo/ada/Slow HTTP/1.1\\r\\nContent-Type: text/plain\\r\\n"
+               b"Content-Length: 1\\r\\n\\r\\na")
+        kept = []
+        def apply(times):
+            kept.append(socket.create_connection(("127.0.0.1", 8080), 10))
+            kept[-1].sendall(ONE * times)
+            try:
+                kept[-1].recv(1)
+            except OSError as error:
+                return type(error).__name__
+            return "ended"
+        """,
+        calls_others=True,
+    )
+    twice = await again(worker, 2, on_call=never)
+    assert twice.failure is None
+    await asyncio.sleep(0)
+    assert under_way == 0
+    once = asyncio.create_task(again(worker, 1, on_call=never))
+    await asyncio.wait_for(begun.wait(), 20)
+    once.cancel()
+    await asyncio.gather(once, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert under_way == 0
+
+
+async def test_what_one_run_began_to_send_no_other_run_finishes(writer: Author) -> None:
+    asked = []
+
+    async def note(reference: str, payload: Payload) -> Payload:
+        asked.append(reference)
+        return payload
+
+    worker = await writer.start(
+        """
+        import socket
+        kept = []
+        def apply(step):
+            if step == "begin":
+                kept.append(socket.create_connection(("127.0.0.1", 8080), 10))
+                kept[0].sendall(b"POST /v1/algo/ada/Late HTTP/1.1\\r\\nContent-Type: text/plain"
+                                b"\\r\\nContent-Length: 1000001\\r\\n\\r\\n" + b"a" * 1000000)
+                return "begun"
+            try:
+                kept[0].sendall(b"a")
+                return kept[0].recv(10).decode() or "ended"
+            except OSError as error:
+                return "ended"
+        """,
+        calls_others=True,
+    )
+    assert value_of(await again(worker, "begin", on_call=note)) == "begun"
+    assert value_of(await again(worker, "end", on_call=note)) == "ended"
+    assert asked == []
+    assert worker._door.held == 0
+
+
+async def test_requests_without_end_are_ended(writer: Author) -> None:
+    worker = await writer.start(
+        """
+        import http.client
+        def apply(x):
+            answered = 0
+            try:
+                while True:
+                    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
+                    connection.request("GET", "/")
+                    connection.getresponse().read()
+                    connection.close()
+                    answered += 1
+            except (OSError, http.client.HTTPException):
+                return answered
+        """,
+        calls_others=True,
+    )
+    for _ in range(2):
+        assert value_of(await again(worker, 1, on_call=shout)) == MOST_REQUESTS
+
+
+async def test_a_client_that_offers_another_protocol_is_answered_in_this_one(
+    writer: Author,
+) -> None:
+    """Java's own does so with its first request."""
+    outcome = await writer.run(
+        """
+        import http.client, json
+        def apply(x):
+            connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
+            headers = {"Content-Type": "text/plain", "Connection": "Upgrade, HTTP2-Settings",
+                       "Upgrade": "h2c", "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABk"}
+            connection.request("POST", "/v1/algo/ada/Shout", "a", headers)
+            return json.load(connection.getresponse())["result"]
+        """,
+        calls_others=True,
+        on_call=shout,
+    )
+    assert value_of(outcome) == "ada/Shout:A"
 
 
 async def test_nothing_is_called_while_it_loads(writer: Author) -> None:
