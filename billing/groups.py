@@ -1,6 +1,7 @@
 """Group commit: what arrives while one batch is being written goes together into the next."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -8,12 +9,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 LARGEST = 256
+LONGEST_PAUSE_S = 0.003
 
 
 class Group(Generic[Item, Result]):
     """Writes items in batches, one batch at a time, and gives each its own result.
 
-    Alone, an item is written at once. A batch that fails is written again one by one, so
+    Alone, an item is written at once; where many come, there is a pause between batches, as
+    long as the last one took to write. A batch that fails is written again one by one, so
     that one bad item fails alone.
     """
 
@@ -33,8 +36,12 @@ class Group(Generic[Item, Result]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
+                began = time.perf_counter()
                 batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
                 await self._flush(batch)
+                if len(batch) > 1:
+                    # Many come: larger batches cost each of them less.
+                    await asyncio.sleep(min(LONGEST_PAUSE_S, time.perf_counter() - began))
         finally:
             self._running = None
 

@@ -1,4 +1,6 @@
-"""Double entry. The only module that moves money; `ledger.sql` holds the two hot movements.
+"""Double entry. The only module that moves money.
+
+The two movements of every call are functions of the database: `migrations/sql/0007_ledger.sql`.
 
 What always holds: entries sum to zero; a wallet's balance is the sum of its entries; what is
 held is the sum of open holds, and never more than the balance; entries are never changed.
@@ -7,12 +9,12 @@ held is the sum of open holds, and never more than the balance; entries are neve
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
-import orjson
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -155,6 +157,19 @@ async def charge_reservation(session: AsyncSession, kept: Reservation) -> bool:
     return True
 
 
+# In the order of the parameters of `settle_calls`.
+_COLUMNS = (
+    "id", "parent_id", "account_id", "key_id", "algorithm_id", "version_id", "earner", "state",
+    "error_type", "error_message", "royalty", "compute", "author_share", "queued_ms",
+    "started_ms", "loaded_ms", "ran_ms", "duration_ms", "created_at",
+)  # fmt: skip
+_columns = attrgetter(*_COLUMNS)
+_SETTLE = (
+    "SELECT * FROM settle_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+    "$16, $17, $18, $19)"
+)
+
+
 class Ledger:
     """The two movements of every call, each one durable statement, many calls at a time."""
 
@@ -200,11 +215,7 @@ class Ledger:
 
         Tells for each whether it was settled now. Settling twice is settling once.
         """
-        rows = await self._pool.fetch(
-            "SELECT * FROM settle_calls($1::jsonb)",
-            # What the driver gives as an id is of a class of its own, which is written by `str`.
-            orjson.dumps(settlements, default=str).decode(),
-        )
+        rows = await self._pool.fetch(_SETTLE, *zip(*map(_columns, settlements), strict=True))
         settled = {row[0] for row in rows}
         return [one.id in settled for one in settlements]
 

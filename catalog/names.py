@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from core.errors import BadInput, NotFound
@@ -49,6 +50,7 @@ class Reference:
     selector: Selector
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def parse(cls, path: str) -> "Reference":
         """Read `owner/Name[/version]`, also after `algo://` or slashes.
 

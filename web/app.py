@@ -2,17 +2,19 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from core.settings import Settings
 from web import errors
 from web.api import routes as api
+from web.api.calls import CallEndpoint
 from web.auth import routes as auth
 from web.headers import SecurityHeaders
 from web.pages import account, catalog, docs, health, running, scaling
@@ -33,6 +35,22 @@ class Files(StaticFiles):
         is_named = b"v=" in scope["query_string"] or path.startswith(("fonts/", "vendor/"))
         answer.headers["Cache-Control"] = YEAR if is_named else "no-cache"
         return answer
+
+
+class Site(Starlette):
+    """Answers calls before routes, and what is wrapped around pages, are gone through.
+
+    That was a seventh of a gateway's work for a call.
+    """
+
+    def __init__(self, settings: Settings, **parts: Any) -> None:  # noqa: ANN401 - Starlette's own
+        super().__init__(**parts)
+        self._call = CallEndpoint(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        app = self._call if self._call.takes(scope) else super().__call__
+        await app(scope, receive, send)
 
 
 def create_app(settings: Settings, opened: StateMaker) -> Starlette:
@@ -56,7 +74,8 @@ def create_app(settings: Settings, opened: StateMaker) -> Starlette:
         middleware=auth.middleware(settings),
         exception_handlers=dict(errors.handlers(settings)),
     )
-    return Starlette(
+    return Site(
+        settings,
         routes=[
             *api.routes,
             *health.routes,

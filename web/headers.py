@@ -12,9 +12,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._headers = [
-            (name.lower().encode(), value.encode()) for name, value in headers(settings).items()
-        ]
+        self._headers = raw_headers(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Add them to the answer as it starts."""
@@ -30,6 +28,11 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, start)
+
+
+def raw_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Give the headers as they are sent."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers(settings).items()]
 
 
 def headers(settings: Settings) -> dict[str, str]:

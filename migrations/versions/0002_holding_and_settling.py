@@ -4,14 +4,12 @@ from pathlib import Path
 
 from alembic import op
 
-import billing
-
 revision: str = "0002"
 down_revision: str | None = "0001"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-LEDGER = Path(billing.__file__).with_name("ledger.sql")
+LEDGER = Path(__file__).parents[1] / "sql" / "0002_ledger.sql"
 
 
 def upgrade() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import QueryParams
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from billing.pricing import parse_credits
 from core.errors import BadInput, TooLarge, UnsupportedType
@@ -38,6 +38,11 @@ class CallQuery:
     output: Output
 
     @classmethod
+    def of(cls, request: Request[Any]) -> "CallQuery":
+        """Read the query of a request, which most calls don't have."""
+        return cls.from_params(request.query_params) if request.scope["query_string"] else NO_QUERY
+
+    @classmethod
     def from_params(cls, params: QueryParams) -> "CallQuery":
         """Read `timeout`, `stdout`, `budget` and `output`. Raises BadInput with the name."""
         return cls(
@@ -48,6 +53,9 @@ class CallQuery:
             ),
             _output(params.get("output")),
         )
+
+
+NO_QUERY = CallQuery(CallOptions(), Output.DEFAULT)
 
 
 async def read_payload(request: Request[Any]) -> Payload:
@@ -81,15 +89,16 @@ async def _read(request: Request[Any]) -> bytes:
     if length.isdigit() and int(length[:15]) > LARGEST_BODY:
         raise _too_large()
     parts: list[bytes] = []
-    size = 0
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise _too_large()
-            parts.append(part)
-    except ClientDisconnect as error:
-        raise BadInput("The body ended before it was whole. Nothing was charged.") from error
+    size, has_more = 0, True
+    while has_more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise BadInput("The body ended before it was whole. Nothing was charged.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > LARGEST_BODY:
+            raise _too_large()
+        has_more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

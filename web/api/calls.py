@@ -11,12 +11,16 @@ from starlette.types import Receive, Scope, Send
 
 from catalog.names import Reference
 from core.errors import MarketError, SignInNeeded
+from core.settings import Settings
 from web.api.body import CallQuery, Output, read_payload
 from web.api.envelope import answer_of, refusal_of
 from web.auth.key_cache import actor_of_authorization
+from web.headers import raw_headers
 from web.state import State
 
 log = structlog.get_logger()
+
+PREFIX = "/v1/algo/"
 
 
 class UnexpectedError(MarketError):
@@ -29,7 +33,9 @@ class UnexpectedError(MarketError):
 
 async def call(request: Request[State]) -> Response:
     """Run an algorithm for whoever holds the key."""
-    output = Output.RAW if request.query_params.get("output") == "raw" else Output.DEFAULT
+    output = Output.DEFAULT
+    if request.scope["query_string"] and request.query_params.get("output") == "raw":
+        output = Output.RAW
     try:
         return await _call(request, output)
     except MarketError as error:
@@ -54,19 +60,29 @@ async def _call(request: Request[State], output: Output) -> Response:
             "account page. Nothing was charged."
         )
     reference = Reference.parse(unquote(request.path_params["reference"]))
-    query = CallQuery.from_params(request.query_params)
+    query = CallQuery.of(request)
     payload = await read_payload(request)
     answer = await request.state["caller"].call(actor, reference, payload, query.options)
     return answer_of(answer, output)
 
 
 class CallEndpoint:
-    """`call` without what Starlette wraps around a function, which every call would pay for."""
+    """Answers calls, with the headers that every answer carries."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._headers = raw_headers(settings)
+
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is a call."""
+        path: str = scope.get("path", "")
+        return path.startswith(PREFIX) and scope.get("method") == "POST"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one."""
+        scope["path_params"] = {"reference": scope["path"][len(PREFIX) :]}
         answer = await call(Request(scope, receive))
+        answer.raw_headers += self._headers
         await answer(scope, receive, send)
 
 
-routes = [Route("/algo/{reference:path}", CallEndpoint(), methods=["POST"], name="call")]
+routes = [Route("/algo/{reference:path}", call, methods=["POST"], name="call")]
