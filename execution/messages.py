@@ -1,6 +1,7 @@
 """Runs, outcomes and nested calls as plain lists, which every transport can carry."""
 
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 from core.hardware import DEFAULT
@@ -46,7 +47,13 @@ def pack_run(run: Run) -> list[Any]:
 def unpack_run(message: list[Any]) -> Run:
     """Return what `pack_run` was given."""
     artefact, payload, *rest = message
-    return Run(Artefact(*artefact), unpack_payload(payload), *rest)
+    return Run(_artefact(*artefact), unpack_payload(payload), *rest)
+
+
+@lru_cache(maxsize=4096)
+def _artefact(*members: Any) -> Artefact:  # noqa: ANN401 - whatever it is made of
+    """Give the same for the same, which is quicker to look up than an equal one."""
+    return Artefact(*members)
 
 
 def pack_payload(payload: Payload) -> list[Any]:

@@ -78,3 +78,7 @@ class Artefact:
     apart: bool = False
     source_archive: str = ""
     environment_archive: str = ""
+
+    def __hash__(self) -> int:
+        """Quickly: every run looks its artefact up many times."""
+        return hash(self.version_id)

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from execution.bounds import Bounds, Runs
 from execution.outcome import Artefact, Failure, Outcome, Payload
@@ -33,12 +35,22 @@ class _Place:
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
+    came: int
+    given: "asyncio.Future[_Place]"
+
+
+@dataclass(eq=False, slots=True)
+class _Wish:
+    """What is waited for, and by whom: the first of them is served first.
+
+    All that wait for the same are one, so that looking who can be served takes as long for
+    a thousand calls of one version as for one.
+    """
+
     artefact: Artefact
     payer: str
     depth: int
-    given: "asyncio.Future[_Place]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    waiters: deque[_Waiter] = field(default_factory=deque)
 
 
 class Pool:
@@ -64,7 +76,8 @@ class Pool:
         self._shares = Shares(bounds)
         self._memory_mib = 0
         self._slots = 0
-        self._waiters: list[_Waiter] = []
+        self._wishes: dict[tuple[Artefact, str, int], _Wish] = {}
+        self._came = count()
         self._background: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -111,12 +124,14 @@ class Pool:
             # In the caller's terms, not in those of what was left of it.
             failure = _failed_in_time(timeout_s)
         worker = place.worker
-        return replace(
-            outcome,
-            failure=failure,
+        return Outcome(
+            outcome.result,
+            failure,
+            outcome.stdout,
             queued_ms=queued_ms,
             started_ms=worker.started_ms if fresh else 0.0,
             loaded_ms=worker.loaded_ms if fresh else 0.0,
+            ran_ms=outcome.ran_ms,
         )
 
     async def close(self) -> None:
@@ -177,79 +192,89 @@ class Pool:
     async def _acquire(
         self, artefact: Artefact, timeout_s: float, payer: str, depth: int
     ) -> _Place:
-        waiter = _Waiter(artefact, payer, depth)
-        if not self._waiters and (place := self._grab(waiter, may_grow=True)) is not None:
+        key = (artefact, payer, depth)
+        wish = self._wishes.get(key) or _Wish(*key)
+        if not self._wishes and (place := self._grab(wish, may_grow=True)) is not None:
             return place
-        self._waiters.append(waiter)
+        self._wishes[key] = wish
+        given: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()
+        waiter = _Waiter(next(self._came), given)
+        wish.waiters.append(waiter)
         self._serve()
         try:
             async with asyncio.timeout(timeout_s):
-                return await waiter.given
+                return await given
         except BaseException:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
-            elif waiter.given.done() and not waiter.given.cancelled():
-                self._return_unused(waiter.given.result())
+            if waiter in wish.waiters:
+                wish.waiters.remove(waiter)
+                self._forget(wish)
+            elif given.done() and not given.cancelled():
+                self._return_unused(given.result())
             self._serve()
             raise
 
     def _serve(self) -> None:
         """Give what is free to those who wait, in their order."""
+        while self._serve_one():
+            pass
+
+    def _serve_one(self) -> bool:
+        """Serve the first who can be, after whom the order is another; tells whether it did."""
         may_grow = True
-        waiting = self._waiters
-        while waiting:
-            left: list[_Waiter] = []
-            given = False
-            for waiter in self._in_order(waiting):
-                if waiter.given.done():
-                    # Its time is up; it only has not been told yet.
-                    self._waiters.remove(waiter)
-                elif not given and (place := self._grab(waiter, may_grow=may_grow)) is not None:
-                    self._waiters.remove(waiter)
-                    waiter.given.set_result(place)
-                    # Whose turn is next has changed with it.
-                    given = True
-                else:
-                    left.append(waiter)
-                    if not given and self._waits_for_room(waiter):
-                        # Nobody behind it may take room before it does.
-                        may_grow = False
-            if not given:
-                return
-            waiting, may_grow = left, True
+        for wish in self._in_order(self._wishes.values()):
+            while wish.waiters and wish.waiters[0].given.done():
+                # Its time is up; it only has not been told yet.
+                wish.waiters.popleft()
+            if wish.waiters and (place := self._grab(wish, may_grow=may_grow)) is not None:
+                wish.waiters.popleft().given.set_result(place)
+                self._forget(wish)
+                return True
+            self._forget(wish)
+            if wish.waiters and self._waits_for_room(wish):
+                # Nobody behind it may take room before it does.
+                may_grow = False
+        return False
 
-    def _in_order(self, waiters: Sequence[_Waiter]) -> list[_Waiter]:
-        return sorted(waiters, key=lambda one: (-one.depth, self._shares.of(one.payer)))
+    def _forget(self, wish: _Wish) -> None:
+        """Strike a wish off that nobody has any more."""
+        if not wish.waiters:
+            self._wishes.pop((wish.artefact, wish.payer, wish.depth), None)
 
-    def _waits_for_room(self, waiter: _Waiter) -> bool:
-        taken = self._taken.get(waiter.artefact, 0)
-        return self._may_run(waiter) and taken < self._bounds.of_one_version(waiter.depth)
+    def _in_order(self, wishes: Iterable[_Wish]) -> list[_Wish]:
+        def turn(wish: _Wish) -> tuple[int, int, int]:
+            return -wish.depth, self._shares.of(wish.payer), wish.waiters[0].came
 
-    def _may_run(self, waiter: _Waiter) -> bool:
-        return self._shares.may_run(waiter.artefact, waiter.payer, waiter.depth)
+        return sorted(wishes, key=turn)
 
-    def _grab(self, waiter: _Waiter, *, may_grow: bool) -> _Place | None:
+    def _waits_for_room(self, wish: _Wish) -> bool:
+        taken = self._taken.get(wish.artefact, 0)
+        return self._may_run(wish) and taken < self._bounds.of_one_version(wish.depth)
+
+    def _may_run(self, wish: _Wish) -> bool:
+        return self._shares.may_run(wish.artefact, wish.payer, wish.depth)
+
+    def _grab(self, wish: _Wish, *, may_grow: bool) -> _Place | None:
         """Return an idle worker of this version, or a place for a new one, or None."""
-        if not self._may_run(waiter):
+        if not self._may_run(wish):
             return None
-        place = self._idle_place(_key(waiter.artefact, waiter.payer))
+        place = self._idle_place(_key(wish.artefact, wish.payer))
         if place is None:
-            place = self._new_place(waiter) if may_grow else None
-        elif not self._make_room(place.artefact.memory_mib - place.cost_mib, 0, waiter.depth):
-            self._idle.setdefault(_key(place.artefact, waiter.payer), []).append(place)
+            place = self._new_place(wish) if may_grow else None
+        elif not self._make_room(place.artefact.memory_mib - place.cost_mib, 0, wish.depth):
+            self._idle.setdefault(_key(place.artefact, wish.payer), []).append(place)
             return None
         if place is not None:
             self._count(place, place.artefact.memory_mib)
-            place.payer = waiter.payer
+            place.payer = wish.payer
             self._shares.enter(place.artefact, place.payer)
         return place
 
-    def _new_place(self, waiter: _Waiter) -> _Place | None:
-        artefact = waiter.artefact
-        most = self._bounds.of_one_version(waiter.depth)
+    def _new_place(self, wish: _Wish) -> _Place | None:
+        artefact = wish.artefact
+        most = self._bounds.of_one_version(wish.depth)
         if self._taken.get(artefact, 0) >= most and not self._evict_anothers(artefact):
             return None
-        if not self._make_room(artefact.memory_mib, 1, waiter.depth):
+        if not self._make_room(artefact.memory_mib, 1, wish.depth):
             return None
         self._slots += 1
         self._taken[artefact] = self._taken.get(artefact, 0) + 1
@@ -308,7 +333,7 @@ class Pool:
             self._watch_idle()
         else:
             self._retire(place)
-        if self._waiters:
+        if self._wishes:
             self._serve()
 
     def _return_unused(self, place: _Place) -> None:

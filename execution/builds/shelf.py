@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -61,11 +62,7 @@ class Shelf:
 
         It stays there for as long as this lasts, and then until `let_go` says that it needn't.
         """
-        here = replace(
-            artefact,
-            source=os.path.join(self.home, artefact.source),  # noqa: PTH118 - quick: every call
-            environment=artefact.environment and os.path.join(self.home, artefact.environment),  # noqa: PTH118
-        )
+        here = _below(self.home, artefact)
         if self._store is None:
             yield here
             return
@@ -243,3 +240,12 @@ def _removed(place: Path) -> bool:
         return True
     finally:
         os.close(lock)
+
+
+@lru_cache(maxsize=4096)
+def _below(home: Path, artefact: Artefact) -> Artefact:
+    return replace(
+        artefact,
+        source=str(home / artefact.source),
+        environment=artefact.environment and str(home / artefact.environment),
+    )

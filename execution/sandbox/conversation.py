@@ -79,7 +79,8 @@ class Output:
 
     def begin(self, *, keep: bool) -> None:
         """Forget what was printed until now."""
-        self._drain()
+        if keep:
+            self._drain()
         self._kept.clear()
         self._more = False
         self._keeping = keep

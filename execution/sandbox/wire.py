@@ -20,6 +20,8 @@ BODY_LIMIT = 16 * MIB
 _PREFIX = struct.Struct(">IH")
 _LENGTH_BYTES = 4
 _HEADER_LENGTH_BYTES = 2
+# Made once: `json.dumps` makes one for each call where it isn't used as it is.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 Frame = tuple[dict[str, Any], bytes]
 
@@ -30,7 +32,7 @@ class WireError(Exception):
 
 def encode(header: Mapping[str, Any], body: bytes = b"") -> bytes:
     """Return one frame; `WireError` if the header or the body is larger than allowed."""
-    head = json.dumps(header, separators=(",", ":")).encode()
+    head = _ENCODER.encode(header).encode()
     if len(head) > HEADER_LIMIT or len(body) > BODY_LIMIT:
         message = f"frame of {len(head)} + {len(body)} bytes is larger than allowed"
         raise WireError(message)
@@ -72,7 +74,7 @@ class Decoder:
 
 def _header(head: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(head)
+        header = json.loads(head.decode())
     except (ValueError, RecursionError) as error:
         message = "frame header is not JSON"
         raise WireError(message) from error

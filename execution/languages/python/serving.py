@@ -33,7 +33,9 @@ class Connection:
         self._owner = os.getpid()
         self._decoder = wire.Decoder()
         self._sending = threading.Lock()
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting = 0
         self._reading = False
         self._next_call = 0
         self._runs: deque[wire.Frame] = deque()
@@ -54,7 +56,7 @@ class Connection:
 
     def ask(self, header: dict[str, Any], body: bytes) -> wire.Frame:
         """Send a nested call and wait for its answer."""
-        with self._changed:
+        with self._lock:
             self._next_call += 1
             number = self._next_call
         self.send({**header, "kind": "call", "id": number}, body)
@@ -62,27 +64,31 @@ class Connection:
 
     def _wait(self, taken: Any) -> wire.Frame:  # noqa: ANN401
         while True:
-            with self._changed:
+            with self._lock:
                 while (frame := taken()) is None and self._reading:
+                    self._waiting += 1
                     self._changed.wait()
+                    self._waiting -= 1
                 if frame is not None:
                     return frame  # type: ignore[no-any-return]
                 self._reading = True
+            frame = None
             try:
                 frame = self._read()
             finally:
-                with self._changed:
+                with self._lock:
                     self._reading = False
-                    self._changed.notify_all()
-            with self._changed:
-                if frame[0]["kind"] == "answer":
-                    self._answers[frame[0]["id"]] = frame
-                else:
-                    self._runs.append(frame)
+                    if frame is not None and frame[0]["kind"] == "answer":
+                        self._answers[frame[0]["id"]] = frame
+                    elif frame is not None:
+                        self._runs.append(frame)
+                    if self._waiting:
+                        self._changed.notify_all()
 
     def _read(self) -> wire.Frame:
         while (frame := self._decoder.next()) is None:
-            data = os.read(self._fd, 262_144)
+            # Up to here memory comes from the heap, above it fresh from the kernel each time.
+            data = os.read(self._fd, 65_536)
             if not data:
                 os._exit(0)
             self._decoder.feed(data)

@@ -16,7 +16,7 @@ def to_value(content_type: str, data: bytes) -> Any:  # noqa: ANN401 - any value
         return data
     if content_type == "text":
         return data.decode()
-    return None if content_type == "void" else json.loads(data)
+    return None if content_type == "void" else json.loads(data.decode())
 
 
 def to_payload(value: Any) -> tuple[str, bytes]:  # noqa: ANN401
@@ -26,10 +26,7 @@ def to_payload(value: Any) -> tuple[str, bytes]:  # noqa: ANN401
     try:
         if isinstance(value, str):
             return "text", value.encode()
-        text = json.dumps(
-            value, default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
-        return "json", text.encode()
+        return "json", _ENCODER.encode(value).encode()
     except RecursionError:
         message = "The result is nested too deeply, or holds itself."
     except UnicodeEncodeError:
@@ -49,6 +46,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
                 return plain
     message = f"JSON can't carry a value of type {type(value).__name__}."
     raise TypeError(message)
+
+
+_ENCODER = json.JSONEncoder(
+    default=_plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+)
 
 
 def _reason(error: Exception) -> str:
