@@ -1,5 +1,6 @@
 """What is Go's own: types of inputs, errors and panics, modules, what the compiler says."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from core.errors import BuildFailed
 from execution.languages import registry
-from execution.outcome import Outcome
+from execution.outcome import Failure, Outcome, Payload
 from tests.languages.workshop import Workshop
 from tests.sandbox.authors import again, failure_of, value_of
 
@@ -76,6 +77,28 @@ func Apply(wish Wish) (*Told, error) {
 
 func deep() error {
     return algorium.Fail("EntityNotFoundError", "no %s there", "such")
+}
+"""
+CALLS = """
+package algorithm
+
+import (
+    "algorium"
+    "sync"
+)
+
+func Apply(count int) []int {
+    told := make([]int, count)
+    var all sync.WaitGroup
+    for n := range told {
+        all.Add(1)
+        go func(n int) {
+            defer all.Done()
+            told[n], _ = algorium.Call[int]("ada/Square", n*n)
+        }(n)
+    }
+    all.Wait()
+    return told
 }
 """
 BYTES = """
@@ -185,6 +208,20 @@ async def test_bytes_may_be_all_that_it_takes(workshop: Workshop, tmp_path: Path
 
     assert value_of(more) == b"a!"
     assert failure_of(text).type == "InputError"
+
+
+async def test_goroutines_call_others_at_once(workshop: Workshop, tmp_path: Path) -> None:
+    together = asyncio.Barrier(3)
+
+    async def on_call(_: str, payload: Payload) -> Payload | Failure:
+        await together.wait()
+        return payload
+
+    built = await workshop.built("Probe", project(tmp_path, CALLS), calls_others=True)
+    worker, _ = await workshop.load(built)
+    for _ in range(2):
+        assert value_of(await again(worker, 3, on_call=on_call)) == [0, 1, 4]
+    assert worker.usable
 
 
 async def test_what_fails_before_it_is_asked_anything_is_told(

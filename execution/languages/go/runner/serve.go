@@ -33,8 +33,7 @@ func Register(applies, loads any) {
 func Serve() {
 	most, _ := strconv.Atoi(os.Args[2])
 	os.Args = []string{"algorithm"}
-	go wire.receive()
-	start := <-wire.others
+	start := wire.receive()
 	wire.callsOthers, _ = start.header["calls_others"].(bool)
 	if failed := begin(); failed != nil {
 		wire.send(header{"kind": "failed"}, failed.bytes())
@@ -44,7 +43,7 @@ func Serve() {
 	before := runtime.NumGoroutine()
 	wire.send(header{"kind": "loaded"}, nil)
 	for {
-		asked := <-wire.others
+		asked := wire.receive()
 		reply, data := answer(asked, most)
 		reply["id"] = asked.header["id"]
 		reply["left"] = !settled(before) || !scratch.tidy()

@@ -24,11 +24,11 @@ type connection struct {
 	asking      sync.Mutex
 	calls       int
 	answers     map[int]chan frame
-	others      chan frame
+	reading     chan struct{} // holds something while somebody reads
 	callsOthers bool
 }
 
-var wire = &connection{answers: map[int]chan frame{}, others: make(chan frame)}
+var wire = &connection{answers: map[int]chan frame{}, reading: make(chan struct{}, 1)}
 
 func (c *connection) send(head header, body []byte) {
 	text, err := json.Marshal(head)
@@ -53,28 +53,40 @@ func (c *connection) send(head header, body []byte) {
 	}
 }
 
-// receive hands on what arrives, for as long as something does.
-func (c *connection) receive() {
+// receive waits for a frame.
+func (c *connection) receive() frame {
+	prefix := c.read(6)
+	length, headLength := binary.BigEndian.Uint32(prefix), binary.BigEndian.Uint16(prefix[4:])
+	var arrived frame
+	if json.Unmarshal(c.read(int(headLength)), &arrived.header) != nil {
+		os.Exit(0)
+	}
+	arrived.body = c.read(int(length) - 2 - int(headLength))
+	return arrived
+}
+
+// await gives the answer of a call. Of all that wait, one reads, and hands on what is others'.
+func (c *connection) await(mine chan frame) frame {
 	for {
-		prefix := c.read(6)
-		length, headLength := binary.BigEndian.Uint32(prefix), binary.BigEndian.Uint16(prefix[4:])
-		var arrived frame
-		if json.Unmarshal(c.read(int(headLength)), &arrived.header) != nil {
-			os.Exit(0)
+		select {
+		case told := <-mine:
+			return told
+		case c.reading <- struct{}{}:
+			if len(mine) == 0 {
+				c.handOn(c.receive())
+			}
+			<-c.reading
 		}
-		arrived.body = c.read(int(length) - 2 - int(headLength))
-		if arrived.header["kind"] != "answer" {
-			c.others <- arrived
-			continue
-		}
-		id, _ := arrived.header["id"].(float64)
-		c.asking.Lock()
-		waiting := c.answers[int(id)]
+	}
+}
+
+func (c *connection) handOn(arrived frame) {
+	id, _ := arrived.header["id"].(float64)
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	if waiting := c.answers[int(id)]; waiting != nil {
 		delete(c.answers, int(id))
-		c.asking.Unlock()
-		if waiting != nil {
-			waiting <- arrived
-		}
+		waiting <- arrived
 	}
 }
 
@@ -111,7 +123,7 @@ func (c *connection) call(reference, kind string, data []byte, limit time.Durati
 		head["timeout"] = limit.Seconds()
 	}
 	c.send(head, data)
-	told := <-answer
+	told := c.await(answer)
 	if failed, _ := told.header["error"].(string); failed != "" {
 		return "", nil, &CallError{failed, string(told.body)}
 	}
