@@ -57,7 +57,7 @@ class Installation:
         """Run `algorium` on it; gives what it printed."""
         return subprocess.run(
             [sys.executable, "-m", "web.cli", *words], cwd=ROOT, env=self.environment, check=True,
-            capture_output=True, text=True,
+            stdout=subprocess.PIPE, text=True,
         ).stdout.strip()  # fmt: skip
 
     def starter(self) -> dict[str, int]:

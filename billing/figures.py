@@ -52,6 +52,9 @@ class Latency:
         return self.count >= TELLING
 
 
+NEVER = Latency(0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How an algorithm was called in the last 30 days.
@@ -77,19 +80,25 @@ class Figures:
         return self.succeeded / self.calls if self.calls else 0.0
 
 
-async def figures_of(session: AsyncSession, algorithm_id: UUID) -> Figures:
-    """Count an algorithm's calls of the last 30 days."""
+def latencies() -> list[Any]:
+    """Give what is selected of calls for two latencies: warm n and middle, cold n and middle."""
     succeeded = col(Call.state) == CallState.SUCCEEDED
     cold = and_(succeeded, col(Call.started_ms) > 0)
     warm = and_(succeeded, col(Call.started_ms) == 0)
     middle = func.percentile_cont(0.5).within_group(col(Call.duration_ms))
+    return [
+        func.count().filter(warm), middle.filter(warm),
+        func.count().filter(cold), middle.filter(cold),
+    ]  # fmt: skip
+
+
+async def figures_of(session: AsyncSession, algorithm_id: UUID) -> Figures:
+    """Count an algorithm's calls of the last 30 days."""
+    succeeded = col(Call.state) == CallState.SUCCEEDED
     counted: list[Any] = [
         func.count(),
         func.count().filter(succeeded),
-        func.count().filter(warm),
-        middle.filter(warm),
-        func.count().filter(cold),
-        middle.filter(cold),
+        *latencies(),
         func.max(col(Call.created_at)).filter(succeeded),
     ]
     row = await session.execute(

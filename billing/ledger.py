@@ -18,7 +18,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select, update
 
-from billing.models import CallState, Entry, EntryKind, Hold, Wallet, WalletKind
+from billing.models import (
+    CallState,
+    Entry,
+    EntryKind,
+    Hold,
+    Reservation,
+    Wallet,
+    WalletKind,
+)
 from core.errors import BadInput, InsufficientCredits, NotFound
 
 
@@ -104,6 +112,47 @@ async def grant(session: AsyncSession, account_id: UUID, amount: int, note: str)
             )
         )  # fmt: skip
     await session.flush()
+
+
+async def charge_reservation(session: AsyncSession, kept: Reservation) -> bool:
+    """Charge an author for a minute in which replicas were kept; tells whether it is paid.
+
+    Charging a minute twice is charging it once. Without the credit nothing is charged.
+    """
+    wallet = await wallet_of(session, kept.account_id)
+    market = await session.scalar(select(Wallet.id).where(Wallet.kind == WalletKind.MARKET))
+    if market is None:
+        raise NotFound("The house's own wallets are missing. Run the migrations.")
+    locked = await session.scalars(
+        select(Wallet)
+        .where(col(Wallet.id).in_([wallet.id, market]))
+        .order_by(col(Wallet.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    by_id = {one.id: one for one in locked}
+    payer = by_id[wallet.id]
+    entered = await session.scalar(
+        select(Reservation.id).where(
+            Reservation.version_id == kept.version_id, Reservation.minute == kept.minute
+        )
+    )
+    if entered is not None:
+        return True
+    if payer.balance - payer.held < kept.amount:
+        return False
+    session.add(kept)
+    for one, moved in ((payer, -kept.amount), (by_id[market], kept.amount)):
+        if moved:
+            one.balance += moved
+            session.add(
+                Entry(
+                    transaction_id=kept.id, wallet_id=one.id, amount=moved,
+                    kind=EntryKind.RESERVATION,
+                )
+            )  # fmt: skip
+    await session.flush()
+    return True
 
 
 class Ledger:
@@ -193,7 +242,29 @@ async def differences(session: AsyncSession) -> list[str]:
     )  # fmt: skip
     found += [f"transaction {row[0]} doesn't sum to zero" for row in uneven]
     found += await _wallet_differences(session)
+    found += await _reservation_differences(session)
     return found
+
+
+async def _reservation_differences(session: AsyncSession) -> list[str]:
+    """Compare what was charged for each minute of kept replicas with the books."""
+    paid: Any = (
+        select(col(Entry.transaction_id).label("id"), (-func.sum(Entry.amount)).label("sum"))
+        .where(col(Entry.kind) == EntryKind.RESERVATION, col(Entry.amount) < 0)
+        .group_by(col(Entry.transaction_id))
+        .subquery()
+    )
+    asked: Any = func.coalesce(Reservation.amount, 0)
+    entered: Any = func.coalesce(paid.c.sum, 0)
+    which: Any = func.coalesce(Reservation.id, paid.c.id)
+    rows = await session.execute(
+        select(which, asked, entered)
+        .select_from(Reservation)
+        .join(paid, paid.c.id == Reservation.id, full=True)
+        .where(asked != entered)
+        .limit(10)
+    )
+    return [f"reservation {row[0]}: {row[1]} microcredits, the books say {row[2]}" for row in rows]
 
 
 async def _wallet_differences(session: AsyncSession) -> list[str]:

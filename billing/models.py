@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from core.db import choice, moment
@@ -28,6 +28,8 @@ class EntryKind(StrEnum):
     COMPUTE = "compute"
     SHARE = "share"
     CUT = "cut"
+    # What an author pays for replicas that are kept.
+    RESERVATION = "reservation"
 
 
 class CallState(StrEnum):
@@ -116,3 +118,25 @@ class Call(SQLModel, table=True):
     ran_ms: float = 0
     duration_ms: float = 0
     created_at: datetime = moment()
+
+
+class Reservation(SQLModel, table=True):
+    """One minute in which replicas of a version were kept for its author, and what it cost.
+
+    A version has one row for a minute, so that no minute is charged twice.
+    """
+
+    __tablename__ = "reservation"
+    __table_args__ = (
+        UniqueConstraint("version_id", "minute"),
+        Index("ix_reservation_account_id_minute", "account_id", "minute"),
+    )
+
+    # Also the id of its transaction in the books.
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    version_id: UUID = Field(foreign_key="version.id")
+    account_id: UUID = Field(foreign_key="account.id")
+    # When it began.
+    minute: datetime = moment(default=None, nullable=False)
+    replicas: int
+    amount: int = Field(sa_type=BigInteger)

@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from core import hardware
 from core.errors import BadInput
 
 CREDIT = 1_000_000
 CREDITS_PER_USD = 10_000
-# Microcredits a millisecond of the standard CPU worker: one credit a second.
-COMPUTE_RATE = CREDIT // 1000
+# Microcredits a millisecond of the default hardware: one credit a second, if not set otherwise.
+COMPUTE_RATE = hardware.DEFAULT.rate
+_MINUTE_MS = 60_000
 AUTHOR_PERCENT = 70
 HIGHEST_ROYALTY = 1_000_000 * CREDIT
 SIGN_UP_GRANT = 10_000 * CREDIT
@@ -46,18 +48,24 @@ class Charge:
 FREE = Charge(0, 0)
 
 
-def charge(*, royalty: int, ran_ms: float, limit: int) -> Charge:
+def charge(*, royalty: int, rate: int, ran_ms: float, limit: int) -> Charge:
     """Price a call that succeeded: compute by the millisecond begun, never above `limit`.
 
-    `limit` is what was held for it; whatever a late stop used beyond it is the house's loss.
+    `rate` is that of the version's hardware, in microcredits a millisecond. `limit` is what was
+    held for it; whatever a late stop used beyond it is the house's loss.
     """
     milliseconds = max(0, -int(-ran_ms // 1))
-    return Charge(royalty, min(milliseconds * COMPUTE_RATE, max(0, limit - royalty)))
+    return Charge(royalty, min(milliseconds * rate, max(0, limit - royalty)))
 
 
-def most(*, royalty: int, timeout_s: float) -> int:
+def most(*, royalty: int, rate: int, timeout_s: float) -> int:
     """Give the most that a call can cost: its royalty, and compute until its deadline."""
-    return royalty + int(timeout_s * 1000) * COMPUTE_RATE
+    return royalty + int(timeout_s * 1000) * rate
+
+
+def reserved(*, rate: int, replicas: int, minutes: int = 1) -> int:
+    """Give what it costs an author to keep replicas: as much as if a call ran all the time."""
+    return rate * _MINUTE_MS * replicas * minutes
 
 
 def parse_credits(text: str) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import Date, Row, Select, and_, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from billing.figures import NEVER, Latency, latencies
 from billing.models import Call, CallState, Entry, EntryKind, Wallet
 from catalog.models import Algorithm, Version
 from core.accounts.models import Account, Key
@@ -73,7 +74,10 @@ class CallLine:
 
 @dataclass(frozen=True, slots=True)
 class Earner:
-    """What one algorithm brings its author; `calls` and `failed` are those of the window."""
+    """What one algorithm brings its author, and how it runs.
+
+    `calls`, `failed` and the latencies are those of the window; `newest` is its live version.
+    """
 
     owner: str
     algorithm: str
@@ -81,6 +85,9 @@ class Earner:
     ever: int = 0
     calls: int = 0
     failed: int = 0
+    warm: Latency = NEVER
+    cold: Latency = NEVER
+    newest: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,7 @@ async def earners(session: AsyncSession, account_id: UUID, today: date) -> list[
             col(Call.algorithm_id),
             func.count().label("calls"),
             func.count().filter(col(Call.state) == CallState.FAILED).label("failed"),
+            *(one.label(f"latency_{n}") for n, one in enumerate(latencies())),
         )
         .join(Algorithm, col(Algorithm.id) == col(Call.algorithm_id))
         .where(col(Algorithm.owner_id) == account_id, col(Call.created_at) >= start)
@@ -190,6 +198,8 @@ async def earners(session: AsyncSession, account_id: UUID, today: date) -> list[
         select(
             col(Account.name), col(Algorithm.name), window, ever,
             func.coalesce(called.c.calls, 0), func.coalesce(called.c.failed, 0),
+            *(func.coalesce(called.c[f"latency_{n}"], 0) for n in range(len(latencies()))),
+            col(Algorithm.live_version_id),
         )
         .select_from(Algorithm)
         .join(Account, col(Account.id) == col(Algorithm.owner_id))
@@ -200,8 +210,12 @@ async def earners(session: AsyncSession, account_id: UUID, today: date) -> list[
         .limit(_ALGORITHMS)
     )  # fmt: skip
     return [
-        Earner(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), int(row[5])) for row in rows
-    ]
+        Earner(
+            row[0], row[1], int(row[2]), int(row[3]), int(row[4]), int(row[5]),
+            Latency(row[6], row[7]), Latency(row[8], row[9]), row[10],
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def shares(session: AsyncSession, account_id: UUID, page: Page) -> tuple[list[Share], int]:

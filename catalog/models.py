@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import BigInteger, Field, SQLModel
 
 from core.db import choice, moment
+from core.hardware import DEFAULT
 
 
 class Category(StrEnum):
@@ -34,6 +35,14 @@ class Isolation(StrEnum):
 
     SHARED = "shared"
     CALLER = "caller"
+
+
+class ReservationEnd(StrEnum):
+    """Why replicas are kept for a version no longer, though its author wished it."""
+
+    NONE = ""
+    UNPAID = "unpaid"
+    REPLACED = "replaced"
 
 
 class VersionState(StrEnum):
@@ -67,12 +76,16 @@ class Algorithm(SQLModel, table=True):
 
 
 class Version(SQLModel, table=True):
-    """One immutable release of an algorithm. Its number and its price never change."""
+    """One immutable release of an algorithm. Its number and its price never change.
+
+    Its replicas are the author's to change: they are what it is run with, not what it does.
+    """
 
     __tablename__ = "version"
     __table_args__ = (
         UniqueConstraint("algorithm_id", "major", "minor", "revision"),
         CheckConstraint("royalty >= 0", name="royalty"),
+        CheckConstraint("min_replicas BETWEEN 0 AND max_replicas", name="min_replicas"),
     )
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
@@ -92,9 +105,15 @@ class Version(SQLModel, table=True):
     idempotent: bool = False
     # Seconds that a call has where its caller gives none.
     timeout_s: int = 300
+    # The name of its profile, and microcredits a millisecond on it: part of the price.
+    hardware: str = Field(default=DEFAULT.name, max_length=32)
+    compute_rate: int = Field(default=DEFAULT.rate, sa_type=BigInteger)
     # Beyond how many calls at once it gets a replica more, and the most that it gets.
     target_ongoing: int = 4
     max_replicas: int = 4
+    # How many are kept at all times while it is the newest, at its author's cost.
+    min_replicas: int = 0
+    reservation_end: ReservationEnd = choice(ReservationEnd, default=ReservationEnd.NONE)
     readme: str = ""
     sample_type: str | None = Field(default=None, max_length=8)
     sample_input: bytes | None = Field(default=None, sa_type=LargeBinary)
@@ -103,6 +122,9 @@ class Version(SQLModel, table=True):
     # What was built: the digest of the sources, and that of the environment they run in.
     source_digest: str = Field(default="", max_length=64)
     environment_digest: str = Field(default="", max_length=64)
+    # The same as archives of the data store, by their content; empty where there is none.
+    source_archive: str = Field(default="", max_length=64)
+    environment_archive: str = Field(default="", max_length=64)
     created_at: datetime = moment()
     live_at: datetime | None = moment(default=None, nullable=True)
 

@@ -7,11 +7,22 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select, update
 
-from catalog.models import Algorithm, Category, Isolation, Rating, Version, VersionState, Visibility
+from catalog.models import (
+    Algorithm,
+    Category,
+    Isolation,
+    Rating,
+    ReservationEnd,
+    Version,
+    VersionState,
+    Visibility,
+)
 from catalog.names import Number, check_name
+from catalog.scaling import Scaling, end_reservation
 from core.accounts.actor import Actor
 from core.clock import now
 from core.errors import BadInput, Conflict, NotAllowed, NotFound
+from core.hardware import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +43,10 @@ class Draft:
     isolation: Isolation = Isolation.SHARED
     idempotent: bool = False
     timeout_s: int = 300
-    target_ongoing: int = 4
-    max_replicas: int = 4
+    hardware: str = DEFAULT.name
+    # What that costs here, known when the version is handed in.
+    compute_rate: int = DEFAULT.rate
+    scaling: Scaling = field(default_factory=Scaling)
     visibility: Visibility = Visibility.PUBLIC
     sample_type: str | None = None
     sample_input: bytes | None = None
@@ -47,6 +60,7 @@ class Built:
     environment_digest: str
     sample_output_type: str | None
     sample_output: bytes | None
+    environment_archive: str = ""
 
 
 async def submit_version(
@@ -84,8 +98,11 @@ async def submit_version(
     version.isolation = draft.isolation
     version.idempotent = draft.idempotent
     version.timeout_s = draft.timeout_s
-    version.target_ongoing = draft.target_ongoing
-    version.max_replicas = draft.max_replicas
+    version.hardware = draft.hardware
+    version.compute_rate = draft.compute_rate
+    version.min_replicas = draft.scaling.min_replicas
+    version.max_replicas = draft.scaling.max_replicas
+    version.target_ongoing = draft.scaling.target_ongoing
     version.readme = draft.readme
     version.sample_type = draft.sample_type
     version.sample_input = draft.sample_input
@@ -111,12 +128,18 @@ async def go_live(session: AsyncSession, version_id: UUID, draft: Draft, built: 
     version.state = VersionState.LIVE
     version.live_at = now()
     version.environment_digest = built.environment_digest
+    version.environment_archive = built.environment_archive
     version.sample_output_type = built.sample_output_type
     version.sample_output = built.sample_output
     current = (
         await session.get(Version, algorithm.live_version_id) if algorithm.live_version_id else None
     )
-    if current is None or _number(current) < _number(version):
+    newer = current is None or _number(current) < _number(version)
+    older = current if newer else version
+    if older is not None:
+        # Replicas are kept for the newest version alone.
+        await end_reservation(session, older.id, ReservationEnd.REPLACED)
+    if newer:
         algorithm.live_version_id = version.id
         algorithm.summary = draft.summary
         algorithm.category = draft.category

@@ -8,10 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import BadSetting
+from core.hardware import PROFILES, Profile, offered
 
 DEFAULT_PORT = 8000
 # Of sandboxes, from the least to the most; `execution.sandbox.protection` says what they mean.
 PROTECTIONS = ("namespaces", "filter", "groups")
+DATA_SCHEMES = ("s3", "gs", "az", "file")
+SHORTEST_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this installation runs. Every member is described in docs/settings.md."""
+    """How this installation runs. Every member is described in docs/operating.md."""
 
     home: Path
     host: str = "127.0.0.1"
@@ -35,12 +38,19 @@ class Settings:
     url: str = f"http://127.0.0.1:{DEFAULT_PORT}"
     database_url: str | None = None
     ray_address: str | None = None
+    # Where builds go so that other machines find them; None where all is on this one.
+    data_url: str | None = None
+    # What one machine may keep of them.
+    builds_mib: int = 20_480
+    secret: str | None = None
     issuer: Issuer | None = None
     starter: bool = True
     # How many calls one account, and one version, may have under way at a gateway.
     concurrency: int = 80
     queue: int = 200
     min_protection: str = PROTECTIONS[0]
+    # What versions may be published for, at which rates; all that there is, unless it is said.
+    hardware: tuple[Profile, ...] = tuple(PROFILES.values())
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -54,17 +64,21 @@ class Settings:
         if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
             raise BadSetting("ALGORIUM_URL", f"{url!r} is no http or https address")
         return cls(
-            home=Path(environment.get("ALGORIUM_HOME") or "~/.algorium").expanduser().absolute(),
+            home=home_of(environment),
             host=host,
             port=port,
             url=url,
             database_url=environment.get("DATABASE_URL") or None,
-            ray_address=environment.get("RAY_ADDRESS") or None,
+            ray_address=_ray_address(environment.get("RAY_ADDRESS")),
+            data_url=_data_url(environment.get("DATA_URL")),
+            builds_mib=_count(environment, "ALGORIUM_BUILDS_MIB", default=20_480),
+            secret=_secret(environment.get("ALGORIUM_SECRET")),
             issuer=_issuer(environment),
             starter=_flag(environment, "ALGORIUM_STARTER", default=True),
             concurrency=_count(environment, "ALGORIUM_CONCURRENCY", default=80),
             queue=_count(environment, "ALGORIUM_QUEUE", default=200),
             min_protection=_protection(environment.get("ALGORIUM_MIN_PROTECTION")),
+            hardware=offered(environment.get("ALGORIUM_HARDWARE")),
         )
 
     @property
@@ -76,6 +90,11 @@ class Settings:
     def is_secure(self) -> bool:
         """Whether people reach the site by https, so that cookies may say so."""
         return self.url.startswith("https://")
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """Return where this machine keeps what is an installation's."""
+    return Path(environment.get("ALGORIUM_HOME") or "~/.algorium").expanduser().absolute()
 
 
 def is_loopback(host: str) -> bool:
@@ -101,6 +120,36 @@ def _port(text: str) -> int:
     if not 0 < port < 2**16:
         raise BadSetting("ALGORIUM_PORT", f"{text!r} is no port; give a number from 1 to 65535")
     return port
+
+
+def _ray_address(text: str | None) -> str | None:
+    """Check an address that gateways, which are no Ray processes, can read replicas at."""
+    host, _, port = (text or "").rpartition(":")
+    if text and not (host and "/" not in host and port.isascii() and port.isdigit()):
+        raise BadSetting("RAY_ADDRESS", f"{text!r} is no HOST:PORT of a Ray head, such as ray:6379")
+    return text or None
+
+
+def _data_url(text: str | None) -> str | None:
+    """Check that it is a folder's absolute path, or an address that names a store."""
+    if not text:
+        return None
+    scheme, divider, rest = text.partition("://")
+    if divider and scheme in DATA_SCHEMES and rest.strip("/"):
+        return text.rstrip("/")
+    if not divider and Path(text).is_absolute():
+        return text
+    known = ", ".join(f"{one}://" for one in DATA_SCHEMES)
+    raise BadSetting("DATA_URL", f"{text!r} is no absolute path, and begins with none of {known}")
+
+
+def _secret(text: str | None) -> str | None:
+    if text and len(text) < SHORTEST_SECRET:
+        raise BadSetting(
+            "ALGORIUM_SECRET",
+            f"it has {len(text)} characters; give {SHORTEST_SECRET} or more, by chance",
+        )
+    return text or None
 
 
 def _protection(text: str | None) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.hardware import Profile
 from execution.outcome import Artefact, Failure, Outcome, Payload
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import OnCall
@@ -76,3 +77,13 @@ class Bounds:
         may go beyond what a first call may.
         """
         return self.memory_mib if depth == 0 else 2 * self.memory_mib
+
+
+def bounds_of_own(profile: Profile) -> Bounds:
+    """Bound a replica on hardware that is one version's: its calls come one after another.
+
+    What lies deeper in calls inside calls may have a worker more, or a version that calls
+    itself by way of another would wait for itself.
+    """
+    depths = DEEPEST + 3
+    return Bounds(slots=depths, running=depths, per_version=1, memory_mib=4 * profile.memory_mib)

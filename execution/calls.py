@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -81,14 +80,13 @@ class Caller:
         ledger: Ledger,
         cluster: Cluster,
         *,
-        home: Path,
         concurrency: int = CONCURRENCY,
         queue: int = QUEUE,
     ) -> None:
         """`concurrency` is how many calls one account may have under way, `queue` one version."""
         self._sessions = sessions
         self._cluster = cluster
-        self._resolver = Resolver(sessions, home)
+        self._resolver = Resolver(sessions)
         self._holds: Group[HoldRequest, bool] = Group(ledger.hold)
         self._settlements: Group[Settlement, bool] = Group(ledger.settle)
         self._of_account = AtOnce(
@@ -156,7 +154,7 @@ class Caller:
         if deadline is not None:
             left_s = deadline - asyncio.get_running_loop().time()
             timeout_s = max(0.001, min(timeout_s, left_s))
-        limit = pricing.most(royalty=runnable.royalty, timeout_s=timeout_s)
+        limit = pricing.most(royalty=runnable.royalty, rate=runnable.rate, timeout_s=timeout_s)
         call_id = uuid4()
         if actor.depth > 0:
             budget.take(limit)
@@ -270,10 +268,16 @@ class Caller:
                 payer=str(runnable.payer_id),
                 depth=actor.depth,
                 idempotent=runnable.idempotent,
+                hardware=runnable.hardware,
             )
             outcome = await self._outcome(run, runnable, frame, stop)
             if outcome.failure is None:
-                cost = pricing.charge(royalty=runnable.royalty, ran_ms=outcome.ran_ms, limit=limit)
+                cost = pricing.charge(
+                    royalty=runnable.royalty,
+                    rate=runnable.rate,
+                    ran_ms=outcome.ran_ms,
+                    limit=limit,
+                )
             duration_ms = (time.perf_counter() - began) * 1000
             ended = _settlement(call_id, actor, runnable, outcome, cost, duration_ms)
             if not await self._settle(ended):

@@ -3,6 +3,7 @@
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
+from core.hardware import DEFAULT
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
 
 # By name, not by `astuple`, which copies every member deeply: this is done for every call.
@@ -14,8 +15,8 @@ class Run:
     """One run as a replica is asked for it.
 
     `payer` is whoever pays for it, who gets a fair share of what there is; `depth` is 0 for
-    what a person called, and one more for each call inside a call. `idempotent` is for the
-    gateway alone: whether it may be run again where its replica was lost.
+    what a person called, and one more for each call inside a call. The rest is for the gateway
+    alone: whether it may be run again where its replica was lost, and what hardware it runs on.
     """
 
     artefact: Artefact
@@ -26,6 +27,7 @@ class Run:
     payer: str = ""
     depth: int = 0
     idempotent: bool = False
+    hardware: str = DEFAULT.name
 
 
 def pack_run(run: Run) -> list[Any]:

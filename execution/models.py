@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint
 from sqlmodel import Field, SQLModel
 
 from core.db import choice, moment
@@ -47,3 +47,13 @@ class Application(SQLModel, table=True):
     replicas: int
     running: int = 0
     changed_at: datetime = moment()
+
+
+class Hardware(SQLModel, table=True):
+    """A profile as this cluster has it: its rate here, and why it is not on offer, if it isn't."""
+
+    __tablename__ = "hardware"
+
+    name: str = Field(primary_key=True, max_length=32)
+    rate: int = Field(sa_type=BigInteger)
+    lacks: str = Field(default="", max_length=200)

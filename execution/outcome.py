@@ -59,10 +59,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """Where a built version lies on a node, and what it may do.
+    """Where a built version lies on a machine, and what it may do.
 
     `source` is the folder with `src/`, read-only; `environment` is the folder that its build
-    made beside it, such as a virtual environment, "" for none. Both are absolute paths.
+    made beside it, such as a virtual environment, "" for none. Both are absolute paths, or
+    below the home of whichever machine runs it (`builds.shelf`), which finds them in the data
+    store by their archives.
     """
 
     version_id: str
@@ -74,3 +76,5 @@ class Artefact:
     language: str = "python"
     # Whether no worker of it may run calls of two payers.
     apart: bool = False
+    source_archive: str = ""
+    environment_archive: str = ""

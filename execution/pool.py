@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 
 from execution.bounds import Bounds, Runs
@@ -127,6 +127,11 @@ class Pool:
         for place in [place for places in self._idle.values() for place in places]:
             self._evict(place)
         await asyncio.gather(*self._background)
+
+    @property
+    def artefacts(self) -> Collection[Artefact]:
+        """What it has workers of."""
+        return self._taken.keys()
 
     @property
     def workers(self) -> int:

@@ -7,15 +7,17 @@ import logging
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-from execution.applications import POOL, Found, Wish
+from core.hardware import DEFAULT, Node, Profile
+from execution import release
+from execution.applications import POOL, Found, Wish, is_ours
+from execution.bounds import Bounds, bounds_of_own
 from execution.channel.links import Directory, Entry
-from execution.pool import Bounds
 from execution.sandbox.limits import Limits
+from execution.sandbox.wire import MIB
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,10 @@ _DEPLOY_TIMEOUT_S = 120.0
 _AGAIN_S = 30.0
 # A replica speaks every second.
 _SILENT_S = 15.0
+
+
+class NodeLost(Exception):
+    """The node that this process joined a cluster by is dead: it has to join again."""
 
 
 class RayApplications:
@@ -37,24 +43,46 @@ class RayApplications:
         secret: bytes,
         bounds: Bounds | None = None,
         limits: Limits | None = None,
+        data_url: str | None = None,
+        builds_mib: int = 0,
+        outside: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`secret` is what gateways show that they know. Memory is bounded per replica."""
+        """`secret` is what gateways show that they know. Memory is bounded per replica.
+
+        With `data_url` replicas fetch what they run from there, and each machine keeps so much
+        of it. `outside` says that the cluster isn't this machine's own: the pool is then spread
+        over its machines, and replicas refuse to start on those that have other code.
+        """
         self._directory = directory
-        self._settings: dict[str, Any] = {
+        self._bounds = bounds or Bounds()
+        self._limits = limits or Limits()
+        self._told: dict[str, Any] = {
             "secret": secret,
-            "bounds": asdict(bounds or Bounds()),
-            "limits": asdict(limits or Limits()),
+            "data_url": data_url,
+            "builds_mib": builds_mib,
+            "release": release.own() if outside else "",
         }
-        self._fingerprint = _fingerprint(repr(sorted(self._settings.items())))
+        self._on_many = outside
         self._asked: dict[str, tuple[Wish, float]] = {}
         self._beats: dict[str, tuple[int, float]] = {}
         self._clock = clock
         self._started = False
 
-    def wish(self, replicas: int) -> Wish:
-        """Wish for this many replicas of what this code runs."""
-        return Wish(replicas, self._fingerprint)
+    def wish(self, replicas: int, profile: Profile = DEFAULT) -> Wish:
+        """Wish for this many replicas of what this code runs, on this hardware."""
+        how = sorted((self._settings(profile) | options_of(profile)).items())
+        digest = hashlib.sha256(f"{release.own()} {how}".encode())
+        return Wish(replicas, digest.hexdigest()[:16], profile)
+
+    async def pool(self) -> Wish:
+        """Wish for one replica for two cores, and for each machine.
+
+        Its own work is small beside that of its workers, so that this keeps up.
+        """
+        shares = [max(1, int(node.cpus) // 2) for node in await self.nodes() if node.cpus]
+        wish = self.wish(max(1, sum(shares)))
+        return replace(wish, per_node=max(shares, default=1)) if self._on_many else wish
 
     async def found(self) -> Mapping[str, Found]:
         """Give all that there are, by name."""
@@ -68,6 +96,10 @@ class RayApplications:
         for entry in (await self._alive()).values():
             sums.update(entry.load)
         return sums
+
+    async def nodes(self) -> Sequence[Node]:
+        """Give the machines that there are."""
+        return await asyncio.to_thread(_nodes)
 
     async def deploy(self, name: str, wish: Wish) -> None:
         """Ask for an application, and wait for nothing."""
@@ -103,6 +135,8 @@ class RayApplications:
         serve = self._serve()
         found = {}
         for name, application in serve.status().applications.items():
+            if not is_ours(name):
+                continue  # Ray may serve somebody else, too.
             states: Counter[str] = Counter()
             for deployment in application.deployments.values():
                 states.update({str(key): n for key, n in deployment.replica_states.items()})
@@ -125,13 +159,14 @@ class RayApplications:
             PoolReplica,
             name=_DEPLOYMENT,
             num_replicas=wish.replicas,
-            ray_actor_options={"num_cpus": 0.5},
+            max_replicas_per_node=wish.per_node or None,
+            ray_actor_options=options_of(wish.profile),
             # How long calls under way may take to end when a replica is taken away.
             graceful_shutdown_timeout_s=30,
             health_check_period_s=5,
             logging_config={"enable_access_log": False},
         )
-        bound = deployment.bind(name, wish.fingerprint, **self._settings)
+        bound = deployment.bind(name, wish.fingerprint, **self._settings(wish.profile))
         with signals_kept():
             serve.run_many(
                 [serve.RunTarget(bound, name=name, route_prefix=None)],
@@ -142,6 +177,16 @@ class RayApplications:
     def _remove(self, name: str) -> None:
         with signals_kept():
             self._serve().delete(name, _blocking=False)
+
+    def _settings(self, profile: Profile) -> dict[str, Any]:
+        """Give what a replica on this hardware is told."""
+        bounds = self._bounds if profile.is_pooled else bounds_of_own(profile)
+        return {
+            **self._told,
+            "bounds": asdict(bounds),
+            "limits": asdict(replace(self._limits, cpus=float(profile.cpus))),
+            "has_gpu": profile.gpus > 0,
+        }
 
     def _serve(self) -> Any:  # noqa: ANN401 - Ray is untyped
         from ray import serve  # noqa: PLC0415 - reads the environment
@@ -174,12 +219,35 @@ def deploy_pool(applications: RayApplications, replicas: int) -> None:
     asyncio.run(bring())
 
 
-def _fingerprint(settings: str) -> str:
-    """Return what tells one deployment from another: its settings and the code that it runs."""
-    digest = hashlib.sha256(settings.encode())
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def options_of(profile: Profile) -> dict[str, Any]:
+    """Give what Ray sets aside for one replica.
+
+    Half of its processors: those of replicas that do nothing at the moment are others' to use.
+    Memory and GPUs can't be lent that way.
+    """
+    options: dict[str, Any] = {"num_cpus": profile.cpus / 2}
+    if not profile.is_pooled:
+        options["memory"] = profile.memory_mib * MIB
+    if profile.gpus:
+        options["num_gpus"] = profile.gpus
+    return options
+
+
+def _nodes() -> list[Node]:
+    """Give what each machine has that is alive."""
+    import ray  # noqa: PLC0415 - reads the environment
+
+    alive = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    if ray.get_runtime_context().get_node_id() not in alive:
+        raise NodeLost("Ray takes the node of this process for dead.")
+    return [
+        Node(
+            cpus=float(found.get("CPU", 0)),
+            memory_mib=int(found.get("memory", 0)) // MIB,
+            gpus=float(found.get("GPU", 0)),
+        )
+        for found in alive.values()
+    ]
 
 
 @contextlib.contextmanager

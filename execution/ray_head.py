@@ -1,4 +1,7 @@
-"""How this installation's own Ray head is started, and found again. Doesn't import Ray."""
+"""How nodes of Ray are started, and this installation's own head is found again.
+
+Doesn't import Ray.
+"""
 
 import contextlib
 import hashlib
@@ -26,16 +29,41 @@ def head_command(home: Path, *, cpus: int) -> tuple[list[str], dict[str, str]]:
     _make_token(token_file(home))
     (folder / ADDRESS_FILE).unlink(missing_ok=True)
     command = [
-        *(sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--head", "--block"),
-        *(f"--temp-dir={folder}", f"--num-cpus={cpus}", f"--object-store-memory={_STORE_BYTES}"),
-        *("--port=0", "--min-worker-port=0", "--max-worker-port=0"),
-        *("--dashboard-agent-listen-port=0", "--include-dashboard=false"),
-        *("--include-log-monitor=false", "--no-monitor", "--disable-usage-stats"),
+        *_start(cpus),
+        *("--head", f"--temp-dir={folder}", "--port=0", "--include-dashboard=false"),
+        "--no-monitor",
     ]
+    return command, {**_node_environment(), **driver_environment(home)}
+
+
+def node_command(
+    home: Path, address: str, *, cpus: int = 0, gpus: int = 0
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that makes this machine a node of the cluster at `address`.
+
+    Without `cpus` nothing is placed there, but a process there can join the cluster. The
+    environment is to be added to one's own, which has the cluster's token.
+    """
+    folder = temporary_folder(home)
+    _make_private(folder.parent)
+    command = [*_start(cpus), f"--address={address}", f"--temp-dir={folder}", f"--num-gpus={gpus}"]
+    return command, _node_environment()
+
+
+def _start(cpus: int) -> list[str]:
+    return [
+        *(sys.executable, "-P", "-m", "ray.scripts.scripts", "start", "--block"),
+        *(f"--num-cpus={cpus}", f"--object-store-memory={_STORE_BYTES}"),
+        *("--min-worker-port=0", "--max-worker-port=0", "--dashboard-agent-listen-port=0"),
+        *("--include-log-monitor=false", "--disable-usage-stats"),
+    ]
+
+
+def _node_environment() -> dict[str, str]:
     packages = str(Path(__file__).parent.parent)
     path = os.pathsep.join(filter(None, (packages, os.environ.get("PYTHONPATH"))))
-    return command, {
-        **driver_environment(home),
+    return {
+        "RAY_USAGE_STATS_ENABLED": "0",
         "PYTHONPATH": path,
         "RAY_START_HOOK": f"{__name__}.leaner",
         "RAY_SERVE_LOG_TO_STDERR": "0",

@@ -38,6 +38,8 @@ class Runnable:
     version_id: UUID
     number: str
     royalty: int
+    hardware: str
+    rate: int
     timeout_s: int
     idempotent: bool
     artefact: Artefact
@@ -60,11 +62,8 @@ class _Wish:
 class Resolver:
     """Finds what a reference means for an actor."""
 
-    def __init__(
-        self, sessions: Sessions, home: Path, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, sessions: Sessions, clock: Callable[[], float] = time.monotonic) -> None:
         self._sessions = sessions
-        self._home = home
         self._known: Memory[_Wish, Runnable] = Memory(
             self._find, lasts_s=REMEMBERED_S, largest=REMEMBERED, clock=clock
         )
@@ -113,6 +112,8 @@ class Resolver:
             version_id=version.id,
             number=version.number,
             royalty=version.royalty,
+            hardware=version.hardware,
+            rate=version.compute_rate,
             timeout_s=version.timeout_s,
             idempotent=version.idempotent,
             artefact=self._artefact(algorithm, version),
@@ -126,12 +127,15 @@ class Resolver:
         return Artefact(
             version_id=str(version.id),
             name=algorithm.name,
-            source=str(places.source_of(self._home, version.id)),
-            environment=places.environment_path(self._home, version.environment_digest),
+            # Below the home of whichever machine runs it.
+            source=str(places.source_of(Path(), version.id)),
+            environment=places.environment_path(Path(), version.environment_digest),
             memory_mib=version.memory_mib,
             calls_others=version.calls_others,
             language=version.language,
             apart=version.isolation is Isolation.CALLER,
+            source_archive=version.source_archive,
+            environment_archive=version.environment_archive,
         )
 
 

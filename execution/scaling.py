@@ -1,9 +1,12 @@
 """When a version gets replicas of its own, how many, and when it gives them back. Pure.
 
-Every version runs in the pool. One that is busy for a while is promoted: it gets an
-application of its own, with as many replicas as its calls need. It grows as soon as it needs
-more, shrinks only when it has needed fewer for a while, and goes back to the pool when it has
-hardly been called for longer. Calls wait for none of this.
+A version on the default hardware runs in the pool. One that is busy for a while is promoted: it
+gets an application of its own, with as many replicas as its calls need. It grows as soon as it
+needs more, shrinks only when it has needed fewer for a while, and goes back to the pool when it
+has hardly been called for longer. Calls wait for none of this.
+
+On other hardware there is no pool: the first call that waits starts a replica, and idleness
+takes the last one away. Replicas that an author reserved are there at all times.
 """
 
 import math
@@ -21,10 +24,15 @@ IDLE_BELOW = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """An author's setting: how many calls at once one replica is for, and the most replicas."""
+    """An author's setting: how many calls at once one replica is for, the most and least replicas.
+
+    `pooled` tells whether the version also runs in the pool, and can wait for its own there.
+    """
 
     target_ongoing: int = 4
     max_replicas: int = 4
+    min_replicas: int = 0
+    pooled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +53,12 @@ class Scale:
 def step(scale: Scale, rule: Rule, ongoing: float, moment: float) -> Scale:
     """Decide again, `ongoing` being how many calls were under way on average since last time."""
     needed = min(rule.max_replicas, math.ceil(ongoing / rule.target_ongoing))
+    needed = max(needed, rule.min_replicas)
+    if rule.max_replicas < 1:
+        return Scale()
     if scale.replicas == 0:
-        return _in_pool(scale, rule, ongoing, needed, moment)
-    if ongoing < IDLE_BELOW:
+        return _without(scale, rule, ongoing, needed, moment)
+    if ongoing < IDLE_BELOW and rule.min_replicas == 0:
         idle_since = moment if scale.idle_since is None else scale.idle_since
         if moment - idle_since >= IDLE_S:
             return Scale()
@@ -59,8 +70,11 @@ def step(scale: Scale, rule: Rule, ongoing: float, moment: float) -> Scale:
     return _shrunk(scale, max(1, needed), moment)
 
 
-def _in_pool(scale: Scale, rule: Rule, ongoing: float, needed: int, moment: float) -> Scale:
-    if ongoing < rule.target_ongoing or rule.max_replicas < 1:
+def _without(scale: Scale, rule: Rule, ongoing: float, needed: int, moment: float) -> Scale:
+    """Decide for a version that has no replicas of its own."""
+    if rule.min_replicas > 0 or (ongoing > 0 and not rule.pooled):
+        return Scale(replicas=max(1, needed))
+    if ongoing < rule.target_ongoing or not rule.pooled:
         return Scale()
     busy_since = moment if scale.busy_since is None else scale.busy_since
     if moment - busy_since >= BUSY_S:

@@ -14,6 +14,7 @@ from core.accounts.models import Account, AccountKind
 from core.db import Sessions
 from core.errors import BuildFailed, Conflict
 from execution.builds import tasks
+from execution.builds.shelf import Shelf
 from execution.builds.source import Project, read_project
 from execution.languages import registry
 
@@ -49,7 +50,7 @@ def folders() -> list[Path]:
     return sorted(place for place in projects if registry.can_run(place))
 
 
-async def submit_missing(sessions: Sessions, home: Path, *, calls_others: bool) -> int:
+async def submit_missing(sessions: Sessions, shelf: Shelf, *, calls_others: bool) -> int:
     """Queue the builds of what isn't published yet; tells how many.
 
     Those that call others are queued in a second go: their samples need the others live.
@@ -62,7 +63,7 @@ async def submit_missing(sessions: Sessions, home: Path, *, calls_others: bool) 
             if project.draft.calls_others is calls_others and await _missing(
                 sessions, owner, project
             ):
-                await tasks.submit(sessions, home, owner.id, project)
+                await tasks.submit(sessions, shelf, owner.id, project)
                 queued += 1
         except Conflict:
             continue

@@ -29,7 +29,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EMPTY = """
 TRUNCATE account, algorithm, identity, key, session, version, rating, build, call, entry, hold,
-  application, wallet RESTART IDENTITY CASCADE;
+  application, hardware, reservation, wallet RESTART IDENTITY CASCADE;
 INSERT INTO wallet (id, kind, balance, held)
   VALUES (gen_random_uuid(), 'market', 0, 0), (gen_random_uuid(), 'grants', 0, 0);
 """
@@ -87,8 +87,8 @@ async def market(
     """An open market."""
     author = await add_person(sessions, "author", credit=0)
     payer = await add_person(sessions, "payer")
-    cluster = LocalCluster()
-    caller = Caller(sessions, money, cluster, home=tmp_path)
+    cluster = LocalCluster(tmp_path)
+    caller = Caller(sessions, money, cluster)
     yield Market(sessions, money, tmp_path, bare_environment, cluster, caller, author, payer)
     await caller.drain()
     await cluster.pool.close()

@@ -10,6 +10,7 @@ from core.accounts.actor import Actor
 from core.accounts.models import Account
 from core.db import Sessions
 from execution.builds import places
+from execution.builds.shelf import Shelf
 from execution.calls import NESTED_BUDGET, Answer, Caller, CallOptions
 from execution.messages import Run
 from execution.outcome import ContentType, Outcome, Payload
@@ -22,22 +23,24 @@ from tests.people import add_algorithm
 class LocalCluster:
     """One pool of real sandboxes. Tells how many runs it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
+        self.shelf = Shelf(home)
         self.pool = Pool(Bounds(slots=6, per_version=4), Limits())
         self.runs = 0
 
     async def invoke(self, run: Run, on_call: OnCall | None = None) -> Outcome:
         """Run it here."""
         self.runs += 1
-        return await self.pool.run(
-            run.artefact,
-            run.payload,
-            timeout_s=run.timeout_s,
-            wants_stdout=run.wants_stdout,
-            on_call=on_call,
-            payer=run.payer,
-            depth=run.depth,
-        )
+        async with self.shelf.placed(run.artefact) as artefact:
+            return await self.pool.run(
+                artefact,
+                run.payload,
+                timeout_s=run.timeout_s,
+                wants_stdout=run.wants_stdout,
+                on_call=on_call,
+                payer=run.payer,
+                depth=run.depth,
+            )
 
     async def ready(self) -> bool:
         """It always is."""

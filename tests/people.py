@@ -1,10 +1,12 @@
 """People and algorithms that tests need to be there."""
 
+from dataclasses import fields
 from uuid import UUID
 
 from billing import ledger, pricing
 from catalog import service as catalog
 from catalog.models import Algorithm, Category, Version, Visibility
+from catalog.scaling import Scaling
 from catalog.service import Built, Draft
 from core.accounts import service as accounts
 from core.accounts.models import Account
@@ -36,6 +38,8 @@ async def add_algorithm(
     **more: object,
 ) -> tuple[Algorithm, Version]:
     """Publish a version, without a build, for tests of what comes after one."""
+    names = {one.name for one in fields(Scaling)} & more.keys()
+    scaling = Scaling(**{one: more.pop(one) for one in names})  # type: ignore[arg-type]
     draft = Draft(
         name=name,
         summary=str(more.pop("summary", f"What {name} does")),
@@ -45,6 +49,7 @@ async def add_algorithm(
         number=number,
         royalty=royalty,
         visibility=visibility,
+        scaling=scaling,
         readme=str(more.pop("readme", f"# {name}\n\nA text.")),
         **more,  # type: ignore[arg-type]
     )

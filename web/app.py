@@ -15,7 +15,7 @@ from web import errors
 from web.api import routes as api
 from web.auth import routes as auth
 from web.headers import SecurityHeaders
-from web.pages import account, catalog, docs, health, running
+from web.pages import account, catalog, docs, health, running, scaling
 from web.state import State
 from web.templating import STATIC
 
@@ -48,6 +48,7 @@ def create_app(settings: Settings, opened: StateMaker) -> Starlette:
         routes=[
             *catalog.routes,
             *running.routes,
+            *scaling.routes,
             *docs.routes,
             *account.routes,
             *auth.routes,

@@ -8,6 +8,8 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from core.upgrades import HEAD_ENDS, declined
+
 # Far above what browsers send, together with what they keep for us in cookies.
 LARGEST_HEAD = 64 * 1024
 HEAD_S = 20.0
@@ -35,6 +37,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; a head that goes on beyond its bound is refused."""
         if self._reads_head:
+            if not self._head_size and HEAD_ENDS in data:
+                data = declined(data)
             self._head_size += len(data)
         super().data_received(data)
         if self._reads_head and self._head_size > LARGEST_HEAD and not self.transport.is_closing():
@@ -47,6 +51,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; now its body may come."""
+        if self.parser.should_upgrade():
+            # Its head came in pieces, or behind another request. Refused, as its body is lost.
+            raise ValueError("an offer of another protocol")
         self._reads_head = False
         self._head_size = 0
         self._allow(BODY_S)

@@ -8,10 +8,13 @@ import click
 from catalog.models import Algorithm, Version
 from core.accounts import queries
 from core.db import Sessions
+from core.errors import BuildFailed
 from core.settings import Settings
 from execution.builds import tasks
 from execution.builds.source import read_project
+from execution.data.store import StoreFailed
 from execution.models import Build, BuildState
+from web.shelf import shelf_of
 
 POLL_S = 0.3
 
@@ -19,12 +22,16 @@ POLL_S = 0.3
 async def publish(sessions: Sessions, settings: Settings, folder: Path, owner: str) -> int:
     """Publish a folder as the owner's; gives the command's exit status.
 
-    Raises BuildFailed for what the folder lacks, Conflict where the number is taken.
+    Raises BuildFailed for what the folder lacks and where it can't be kept, Conflict where the
+    number is taken.
     """
     project = await asyncio.to_thread(read_project, folder)
     async with sessions() as session:
         account = await queries.account_named(session, owner)
-    build_id = await tasks.submit(sessions, settings.home, account.id, project)
+    try:
+        build_id = await tasks.submit(sessions, shelf_of(settings), account.id, project)
+    except StoreFailed as error:
+        raise BuildFailed(f"{error} Nothing was published.") from error
     build = await _watch(sessions, build_id)
     if build.state is BuildState.FAILED:
         click.echo("The build failed; earlier versions are as they were.", err=True)

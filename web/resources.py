@@ -1,7 +1,6 @@
 """What the site is made of while it runs: opened at start, closed at the end."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -34,14 +33,13 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
     """Open everything that requests need. `cluster` is given where one is there already."""
     url = settings.database_url or database_url(settings.home)
     if cluster is None:
-        cluster = RayCluster(settings.home, channel_secret(settings.home))
+        cluster = RayCluster(settings.home, channel_secret(settings))
     async with db.connected(url) as sessions:
         ledger = await Ledger.open(url)
         caller = Caller(
             sessions,
             ledger,
             cluster,
-            home=settings.home,
             concurrency=settings.concurrency,
             queue=settings.queue,
         )
@@ -57,9 +55,6 @@ async def opened(settings: Settings, cluster: Cluster | None = None) -> AsyncIte
             asyncio.create_task(follow(sessions, state["index"], calls_by_algorithm)),
             asyncio.create_task(_again(FLUSH_S, lambda: _flush_keys(state))),
         ]
-        # What is there by now stays: to look through all of it again stopped calls for 0.1 s.
-        gc.collect()
-        gc.freeze()
         try:
             yield state
         finally:

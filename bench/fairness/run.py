@@ -21,6 +21,7 @@ from bench.overhead.run import peer
 HERE = Path(__file__).parent
 BUSY = 80
 WORKS = ((20, 100), (200, 50), (1000, 40))  # ms of work, calls of the quiet caller
+WORKS_OF_PEER = ((20, 20), (200, 10), (1000, 10))  # it answers in turn: each takes long
 SETTLED_S = 15  # by then a version that needs replicas of its own has them
 Call = Callable[[], Awaitable[None]]
 
@@ -58,7 +59,7 @@ class Caller:
 async def quiet(url: str, key: str, ms: int, calls: int) -> float:
     """The p95 of one who calls one at a time, in ms."""
     caller = await Caller(url, key, ms).open()
-    for _ in range(10):
+    for _ in range(calls // 5):
         await caller.call()
     took = []
     for _ in range(calls):
@@ -110,7 +111,7 @@ def plain() -> list[tuple[str, int, float, float]]:
     """Plain Ray Serve."""
     rows = []
     with peer("nap") as url:
-        for ms, calls in WORKS:
+        for ms, calls in WORKS_OF_PEER:
             alone = asyncio.run(quiet(url, "-", ms, calls))
             together = asyncio.run(beside(url, "-", url, "-", ms, calls))
             rows.append(("Ray Serve, one deployment", ms, alone, together))

@@ -45,9 +45,9 @@ def publish(running: Installation, language: str, key: str, number: int) -> floa
         (place / "README.md").write_text(f"# Hello\n\nVersion {number}.\n")
         (place / "sample.txt").write_text("Bob")
         began = time.perf_counter()
-        running.command("publish", str(place), "--owner", f"{language}-author")
+        running.command("publish", str(place), "--owner", f"{language}_author")
     request = urllib.request.Request(
-        f"{running.url}/v1/algo/{language}-author/Hello/1.0.{number}", b"Ann",
+        f"{running.url}/v1/algo/{language}_author/Hello/1.0.{number}", b"Ann",
         {"Authorization": key, "Content-Type": "text/plain"},
     )  # fmt: skip
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -62,8 +62,8 @@ def main() -> None:
     with installation(ALGORIUM_STARTER="0") as running:
         for folder in sorted(PROGRAMS.iterdir()):
             language = folder.name
-            running.command("users", "add", f"{language}-author")
-            key = running.command("keys", "add", f"{language}-author")
+            running.command("users", "add", f"{language}_author")
+            key = running.command("keys", "add", f"{language}_author")
             first = publish(running, language, key, 0)
             later = median(publish(running, language, key, n) for n in range(1, 1 + LATER))
             lines.append(f"| {language} | {first:.1f} | {later:.1f} |")

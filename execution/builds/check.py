@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from catalog.service import Draft
 from core.errors import BuildFailed
+from core.hardware import PROFILES
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
-from execution.sandbox.limits import Limits
+from execution.sandbox.gpus import limits_here
 from execution.sandbox.worker import OnCall, Worker
 
 SAMPLE_LIMIT_S = 120.0
@@ -18,9 +19,14 @@ async def check(
 
     Raises BuildFailed with what the author's code said.
     """
+    profile = PROFILES[draft.hardware]
+    limits = limits_here(profile, artefact.memory_mib)
+    if profile.gpus and not limits.devices:
+        log("The machine that builds has no GPU: its first call is the first to load it")
+        return None
     log("Loading it in the sandbox")
     worker = Worker()
-    failure = await worker.start(artefact, Limits(memory_mib=artefact.memory_mib))
+    failure = await worker.start(artefact, limits)
     if failure is not None:
         for line in worker.load_output.splitlines()[-40:]:
             log(f"  {line}")

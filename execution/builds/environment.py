@@ -46,11 +46,14 @@ async def install(locked: str, home: Path, log: Log, python: Interpreter | None 
     Gives its digest. A build that dies leaves nothing that another could take for whole.
     """
     python = python or own()
-    digest = digest_of(python.identity, locked)
+    digest = digest_of("relocatable", python.identity, locked)
 
     async def make(place: Path) -> None:
         await _uv(
-            ["venv", str(place), "--python", python.program, "--no-config", "--quiet"],
+            [
+                "venv", str(place), "--python", python.program, "--relocatable", "--no-config",
+                "--quiet",
+            ],
             home, log, failed="The environment can't be made",
         )  # fmt: skip
         if locked:

@@ -30,13 +30,16 @@ async def made_once(place: Path, make: Callable[[Path], Awaitable[None]], log: L
     A build that dies leaves nothing that another could take for whole.
     """
     place.parent.mkdir(parents=True, exist_ok=True)
-    async with _alone(place.with_suffix(".lock")):
-        if (place / COMPLETE).exists():
-            log("Taking what an earlier build made of the same")
-            return
-        shutil.rmtree(place, ignore_errors=True)
-        await make(place)
-        (place / COMPLETE).touch()
+    # Alone only to make it: what is there may be in somebody's use for long.
+    for how in (fcntl.LOCK_SH, fcntl.LOCK_EX):
+        async with _locked(place.with_suffix(".lock"), how):
+            if (place / COMPLETE).exists():
+                log("Taking what an earlier build made of the same")
+                return
+            if how == fcntl.LOCK_EX:
+                shutil.rmtree(place, ignore_errors=True)
+                await make(place)
+                (place / COMPLETE).touch()
 
 
 async def tool(
@@ -87,11 +90,11 @@ def _reason(said: str) -> str:
 
 
 @asynccontextmanager
-async def _alone(place: Path) -> AsyncIterator[None]:
-    """Let one build at a time, of any process, go past here."""
+async def _locked(place: Path, how: int) -> AsyncIterator[None]:
+    """Wait for a lock, which may be another process's."""
     handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        await asyncio.to_thread(fcntl.flock, handle, fcntl.LOCK_EX)
+        await asyncio.to_thread(fcntl.flock, handle, how)
         yield
     finally:
         os.close(handle)

@@ -15,15 +15,17 @@ import os
 import shutil
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from billing.pricing import HIGHEST_ROYALTY, parse_credits
 from catalog.models import Category, Isolation, Visibility
 from catalog.names import check_name, parse_number
+from catalog.scaling import MAX_REPLICAS, Scaling
 from catalog.service import Draft
 from core.errors import BuildFailed, MarketError
+from core.hardware import DEFAULT, PROFILES
 from execution.languages.registry import known, language_of
 from execution.outcome import ContentType
 
@@ -32,11 +34,8 @@ MOST_BYTES = 64 * 2**20
 LARGEST_SAMPLE = 2 * 2**20
 LARGEST_README = 200_000
 MOST_TAGS = 10
-MEMORY_MIB = range(64, 8193)
+LEAST_MEMORY_MIB = 64
 TIMEOUT_S = range(1, 3001)
-TARGET_ONGOING = range(1, 101)
-# 0 keeps a version in the pool.
-MAX_REPLICAS = range(101)
 LEFT_OUT = frozenset({".git", ".venv", "venv", "__pycache__", ".env", "node_modules"})
 SUFFIXES = {".json": ContentType.JSON, ".txt": ContentType.TEXT}
 
@@ -98,6 +97,7 @@ def _read(folder: Path) -> Project:
     royalty = parse_credits(str(version.get("royalty_credits", "0")))
     if royalty > HIGHEST_ROYALTY:
         raise BuildFailed("algorium.toml: royalty_credits is above a million credits a call.")
+    profile = PROFILES[_word(PROFILES, _part(settings, "resources"), "hardware", DEFAULT.name)]
     draft = Draft(
         name=name,
         summary=_text(about, "summary", longest=160),
@@ -110,14 +110,17 @@ def _read(folder: Path) -> Project:
         readme=_readme(folder),
         calls_others=version.get("calls_others", False) is True,
         idempotent=version.get("idempotent", False) is True,
-        memory_mib=_number(settings, "resources", "memory_mib", 1024, MEMORY_MIB),
+        hardware=profile.name,
+        memory_mib=_number(
+            settings, "resources", "memory_mib", profile.memory_mib,
+            range(LEAST_MEMORY_MIB, profile.most_mib + 1),
+        ),
         timeout_s=_number(settings, "resources", "timeout_s", 300, TIMEOUT_S),
-        target_ongoing=_number(settings, "scaling", "target_ongoing", 4, TARGET_ONGOING),
-        max_replicas=_number(settings, "scaling", "max_replicas", 4, MAX_REPLICAS),
+        scaling=_scaling(settings, profile.name),
         isolation=_word(Isolation, _part(settings, "resources"), "isolation", Isolation.SHARED),
         visibility=_word(Visibility, about, "visibility", Visibility.PUBLIC),
         source_digest=_digest(folder),
-    )
+    )  # fmt: skip
     return Project(folder, _with_sample(folder, draft, settings.get("sample", {})))
 
 
@@ -183,7 +186,7 @@ def _word(of: Any, table: dict[str, Any], name: str, default: Any = None) -> Any
     value = table.get(name, default)
     if value not in list(of):
         raise BuildFailed(f"algorium.toml: {name} is one of {', '.join(of)}.")
-    return of(value)
+    return of(value) if isinstance(of, type) else value
 
 
 def _tags(about: dict[str, Any]) -> tuple[str, ...]:
@@ -209,6 +212,18 @@ def _number(settings: dict[str, Any], table: str, name: str, default: int, among
     if not isinstance(wish, int) or isinstance(wish, bool) or wish not in among:
         raise BuildFailed(f"algorium.toml: {name} is a number from {among[0]} to {among[-1]}.")
     return wish
+
+
+def _scaling(settings: dict[str, Any], hardware: str) -> Scaling:
+    usual = Scaling()
+    found = Scaling(
+        *(
+            _number(settings, "scaling", one.name, getattr(usual, one.name), MAX_REPLICAS)
+            for one in fields(Scaling)
+        )
+    )
+    found.check(hardware)
+    return found
 
 
 def _readme(folder: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from execution.channel import handshake
 from execution.channel.frames import LARGEST, Decoder, FrameError, Message, encode
+from execution.channel.keepalive import keep_alive
 from execution.messages import (
     Run,
     pack_answer,
@@ -101,6 +102,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to greet."""
         self._transport = transport  # type: ignore[assignment]
+        keep_alive(transport)
         self._send(["hello", self._nonce])
 
     def connection_lost(self, _: Exception | None) -> None:

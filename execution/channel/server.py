@@ -7,6 +7,7 @@ from typing import Any
 
 from execution.channel import handshake
 from execution.channel.frames import LARGEST, Decoder, FrameError, Message, encode
+from execution.channel.keepalive import keep_alive
 from execution.messages import (
     Run,
     pack_outcome,
@@ -76,6 +77,7 @@ class _Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]
+        keep_alive(transport)
         self._sessions.add(self)
         self._limit = asyncio.get_running_loop().call_later(handshake.SECONDS, transport.abort)  # type: ignore[attr-defined]
 

@@ -15,6 +15,8 @@ _WIRE_FROM = 200  # out of the way of code that closes or reuses the first few n
 def confine(config: dict[str, Any]) -> int:
     """Give up privileges, set limits, and return the wire's number from now on."""
     limits = config["limits"]
+    if config["door"] is not None:
+        _hand_out(config["wire"], config["door"])
     # Set first: the limit on open files bounds this number too.
     wire = fcntl.fcntl(config["wire"], fcntl.F_DUPFD_CLOEXEC, _WIRE_FROM)
     os.close(config["wire"])
@@ -34,6 +36,17 @@ def confine(config: dict[str, Any]) -> int:
     os.umask(0o077)
     os.nice(_STAND_BACK)
     return wire
+
+
+def _hand_out(wire: int, port: int) -> None:
+    """Listen inside the sandbox, and give the platform the socket to answer at."""
+    import socket  # noqa: PLC0415 - slow to import, and only some versions need it
+
+    with (
+        socket.create_server(("127.0.0.1", port)) as listener,
+        socket.socket(fileno=os.dup(wire)) as outside,
+    ):
+        socket.send_fds(outside, [b"."], [listener.fileno()])
 
 
 def _lower(what: int, most: int) -> None:

@@ -81,10 +81,11 @@ def _switched_off() -> list[str]:
 
 def _explained(said: str) -> str:
     last = said.splitlines()[-1].removeprefix("bwrap: ")
-    if "proc" in last or "namespace" in last or "Operation not permitted" in last:
+    if "proc" in last or "namespace" in last or "not permitted" in last or "loopback" in last:
         return (
             f"This machine lets no sandbox start ({last}): in a container, run it with"
-            " `--privileged`, or with `--cap-add SYS_ADMIN --security-opt seccomp=unconfined"
-            " --security-opt apparmor=unconfined --security-opt systempaths=unconfined`."
+            " `--privileged`, or with `--cap-add SYS_ADMIN --cap-add NET_ADMIN"
+            " --security-opt seccomp=unconfined --security-opt apparmor=unconfined"
+            " --security-opt systempaths=unconfined`."
         )
     return f"A sandbox does not start here: {last}"

@@ -18,6 +18,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
+from execution.sandbox.door import ADDRESS, PORT
 from execution.sandbox.limits import Limits
 from execution.sandbox.program import Program
 from execution.sandbox.wire import MIB
@@ -46,10 +47,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "MALLOC_ARENA_MAX": "2",
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-    ),
 }
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _KERNELS_OWN = (
     *("kcore", "kmsg", "kpagecount", "kpageflags", "kpagecgroup", "vmallocinfo", "slabinfo"),
     *("timer_list", "sysrq-trigger", "mtrr"),
@@ -114,18 +113,36 @@ def new_user(way: Entrance) -> int | None:
 
 
 def arguments(
-    program: Program, limits: Limits, *, way: Entrance, wire: int, seccomp: int | None
+    program: Program,
+    limits: Limits,
+    *,
+    way: Entrance,
+    wire: int,
+    seccomp: int | None,
+    door: bool = False,
 ) -> list[str]:
     """Return bubblewrap's arguments, the program's own included.
 
-    `wire` and `seccomp` are numbers of open files that the process will inherit.
+    `wire` and `seccomp` are numbers of open files that the process will inherit. With a
+    `door` it first sends over the wire the socket that listens inside.
     """
-    config = {"wire": wire, "user": new_user(way), "limits": asdict(limits)}
+    config = {
+        "wire": wire,
+        "user": new_user(way),
+        "limits": asdict(limits),
+        "door": PORT if door else None,
+    }
+    threads = dict.fromkeys(_THREADS, str(max(1, int(limits.cpus))))
+    environment = {**_ENVIRONMENT, **threads, **program.environment}
+    if limits.devices:
+        environment["CUDA_VISIBLE_DEVICES"] = limits.visible
+    if door:
+        environment["ALGORITHMIA_API"] = ADDRESS
     return [
         *_separation(way),
         *(["--seccomp", str(seccomp)] if seccomp is not None else []),
         "--clearenv",
-        *_flat(("--setenv", n, v) for n, v in {**_ENVIRONMENT, **program.environment}.items()),
+        *_flat(("--setenv", n, v) for n, v in environment.items()),
         *_flat(_system()),
         *_flat(_devices(limits, way)),
         *_flat(_shown(program)),
@@ -176,6 +193,9 @@ def _devices(limits: Limits, way: Entrance) -> Iterator[tuple[str, ...]]:
     # No terminals: nothing needs them, and there is one number of them for the whole machine.
     yield "--tmpfs", "/dev/pts"
     yield "--remount-ro", "/dev/pts"
+    for device in limits.devices:
+        # One that has gone since would keep the sandbox from starting.
+        yield "--dev-bind-try", device, device
     yield "--remount-ro", "/dev"
     yield *scratch, "/tmp"  # noqa: S108
 

@@ -17,6 +17,7 @@ class Limits:
     `memory_mib` holds for all its processes together. `tmp_mib` bounds /tmp and /dev/shm,
     each; what lies there counts as memory too where control groups are at hand.
     `cpus` is how many cores' worth of time it may take, where control groups are at hand.
+    `devices` are device files that it is shown, those of its GPU, which `visible` names.
     `protection` is the least that must hold it: with less it doesn't start.
     """
 
@@ -30,4 +31,6 @@ class Limits:
     cpus: float = 1.0
     start_s: float = 20.0
     load_s: float = 300.0
+    devices: tuple[str, ...] = ()
+    visible: str = ""
     protection: Protection = Protection.NAMESPACES

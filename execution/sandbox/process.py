@@ -12,7 +12,7 @@ import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from execution.sandbox import cgroups, launcher, seccomp
@@ -54,6 +54,20 @@ class Process:
         """The launcher's, outside; everything in the sandbox descends from it."""
         return self.popen.pid
 
+    async def take_door(self) -> socket.socket | None:
+        """Give the socket that listens inside, which comes over the wire before anything else.
+
+        None where the sandbox ended before that. For a sandbox that was started with a door.
+        """
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self.wire, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            loop.remove_reader(self.wire)
+        _, numbers, _, _ = socket.recv_fds(self.wire, 1, 1)
+        return socket.socket(fileno=numbers[0]) if numbers else None
+
     def kill(self) -> None:
         """End everything inside; harmless when it has ended."""
         self.popen.kill()
@@ -77,10 +91,16 @@ class Process:
             self.cgroup.remove()
 
 
-async def spawn(program: Program, limits: Limits, *, way: Entrance | None = None) -> Process:
-    """Start `program` in a sandbox. Raises `OSError`, `NoBubblewrap`, `TooLittleProtection`."""
+async def spawn(
+    program: Program, limits: Limits, *, way: Entrance | None = None, door: bool = False
+) -> Process:
+    """Start `program` in a sandbox, with a `door` where it may call others.
+
+    Raises `OSError`, `NoBubblewrap`, `TooLittleProtection`.
+    """
     loop = asyncio.get_running_loop()
-    started = loop.run_in_executor(_spawner(), _spawn, program, limits, way or launcher.entrance())
+    work = partial(_spawn, program, limits, way or launcher.entrance(), door=door)
+    started = loop.run_in_executor(_spawner(), work)
     try:
         return await asyncio.shield(started)
     except asyncio.CancelledError:
@@ -98,7 +118,7 @@ def _abandon(started: "asyncio.Future[Process]") -> None:
         _spawner().submit(process._reap)  # noqa: SLF001
 
 
-def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
+def _spawn(program: Program, limits: Limits, way: Entrance, *, door: bool) -> Process:
     bubblewrap, cgroup = launcher.bubblewrap(), _group(limits)
     copy = _copy(bubblewrap) if way is Entrance.NAMESPACE else None
     ours, theirs = socket.socketpair()
@@ -110,7 +130,7 @@ def _spawn(program: Program, limits: Limits, way: Entrance) -> Process:
         if filtered is not None:
             passed.append(filtered)
         options = launcher.arguments(
-            program, limits, way=way, wire=theirs.fileno(), seccomp=filtered
+            program, limits, way=way, wire=theirs.fileno(), seccomp=filtered, door=door
         )
         popen = subprocess.Popen(
             [

@@ -9,7 +9,8 @@ class Program:
     """The process inside a sandbox that speaks the frames of `wire.py`.
 
     The launcher appends one argument to `argv`: JSON with `wire` (the number of the
-    connected socket), `user` (the user id to become first, null to stay) and `limits`.
+    connected socket), `user` (the user id to become first, null to stay), `limits`, and
+    `door` (null, or the port of a listening socket to send over the wire first).
     `files` and `folders` map places inside to absolute paths outside, all read-only;
     `links` map places inside to what they point at.
     """

@@ -11,6 +11,7 @@ from execution.sandbox import wire
 from execution.sandbox.answers import failure_of, payload_of
 from execution.sandbox.cgroups import OWN_PROCESSES
 from execution.sandbox.conversation import Conversation, Output
+from execution.sandbox.door import Door
 from execution.sandbox.launcher import Entrance, NoBubblewrap
 from execution.sandbox.limits import Limits
 from execution.sandbox.nesting import NestedCalls, OnCall
@@ -60,6 +61,7 @@ class Worker:
         self._number = 0
         self._oom_kills = 0
         self._nested = NestedCalls(self._reply, None)
+        self._door = Door(self._call)
         self._broken = False
         self.started_ms = 0.0
         self.loaded_ms = 0.0
@@ -148,6 +150,7 @@ class Worker:
         self._break(None)
         if self._idle is not None:
             self._idle.close()
+        self._door.close()
         process, self._process = self._process, None
         if self._output is not None:
             self._output.close()
@@ -159,8 +162,14 @@ class Worker:
     async def _open(self, artefact: Artefact, limits: Limits) -> None:
         # Elsewhere, because a language may first have to be asked whether it is there.
         program = await asyncio.to_thread(registry.program, artefact)
-        self._process = await spawn(program, limits, way=self._way)
+        door = artefact.calls_others
+        self._process = await spawn(program, limits, way=self._way, door=door)
         self._output = Output(self._process.output, limits.stdout_bytes)
+        if door:
+            async with asyncio.timeout(limits.start_s):
+                listener = await self._process.take_door()
+            if listener is not None:
+                await self._door.open(listener)
         self._conversation = Conversation(self._receive, self._lost)
         await self._conversation.connect(self._process.wire)
 
@@ -181,11 +190,13 @@ class Worker:
         if self._idle is not None:
             self._idle.begin()
         self._nested = NestedCalls(self._reply, on_call if self._calls_others else None)
+        self._door.begin()
         self._output.begin(keep=wants_stdout)
 
     def _finish_run(self) -> None:
         self._awaited = None
         self._nested.cancel()
+        self._door.cancel()
         if self._idle is not None:
             self._idle.finish()
 
@@ -196,6 +207,13 @@ class Worker:
     def _reply(self, frame: bytes) -> None:
         if self._conversation is not None:
             self._conversation.send(frame)
+
+    async def _call(
+        self, reference: str, payload: Payload, timeout_s: float | None
+    ) -> Payload | Failure:
+        if self._awaited is None or "result" not in self._awaited_kinds:
+            return Failure("UnsupportedError", "Others can be called while a run is under way.")
+        return await self._nested.call(reference, payload, timeout_s)
 
     async def _expect(self, kinds: tuple[str, ...], timeout_s: float) -> wire.Frame:
         if self._broken:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,7 +14,7 @@ from sqlmodel import col, func, select
 
 from billing import ledger, pricing
 from billing.ledger import HoldRequest, Ledger, Settlement
-from billing.models import Call, CallState, Entry, Hold, Wallet, WalletKind
+from billing.models import Call, CallState, Entry, Hold, Reservation, Wallet, WalletKind
 from billing.pricing import FREE, Charge
 from core.clock import now
 from core.db import Sessions
@@ -23,6 +23,7 @@ from tests.conftest import EMPTY
 from tests.people import add_algorithm, add_person
 
 LATER = timedelta(minutes=5)
+MINUTES = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -216,6 +217,29 @@ async def test_a_grant_is_above_zero(sessions: Sessions, amount: int) -> None:
             await ledger.grant(session, market.payer, amount, "no")
 
 
+async def begin_anew(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        for statement in EMPTY.split(";\n"):
+            if statement.strip():
+                await session.execute(text(statement))
+
+
+async def keep(sessions: Sessions, market: Market, minutes: set[datetime], amount: int) -> int:
+    """Charge the payer for replicas that were kept, some minutes more than once; gives the cost."""
+    kept = Reservation(
+        version_id=market.version, account_id=market.payer, replicas=1, amount=amount,
+        minute=MINUTES + timedelta(minutes=amount % 7),
+    )  # fmt: skip
+    balance, held, _ = await balances(sessions, market)
+    async with sessions.begin() as session:
+        paid = await ledger.charge_reservation(session, kept)
+    if kept.minute in minutes:
+        return 0
+    assert paid == (amount <= balance - held)
+    minutes |= {kept.minute} if paid else set()
+    return amount if paid else 0
+
+
 STEP = st.one_of(
     st.tuples(st.just("hold"), st.integers(1, 400)),
     st.tuples(st.just("batch"), st.integers(1, 6)),
@@ -225,6 +249,7 @@ STEP = st.one_of(
     st.tuples(st.just("crash"), st.integers(0, 100)),
     st.tuples(st.just("release"), st.just(0)),
     st.tuples(st.just("grant"), st.integers(1, 200)),
+    st.tuples(st.just("keep"), st.integers(0, 400)),
 )
 
 
@@ -237,13 +262,11 @@ STEP = st.one_of(
 async def test_the_books_agree_after_any_sequence(
     sessions: Sessions, money: Ledger, credit: int, steps: list[tuple[str, int]]
 ) -> None:
-    async with sessions.begin() as session:
-        for statement in EMPTY.split(";\n"):
-            if statement.strip():
-                await session.execute(text(statement))
+    await begin_anew(sessions)
     market = await open_market(sessions, credit)
     open_holds: list[HoldRequest] = []
     ended: list[Settlement] = []
+    minutes: set[datetime] = set()
     granted, spent = credit, 0
     for name, number in steps:
         if name in {"hold", "batch"}:
@@ -273,6 +296,8 @@ async def test_the_books_agree_after_any_sequence(
             async with sessions.begin() as session:
                 await ledger.grant(session, market.payer, number, "more")
             granted += number
+        elif name == "keep":
+            spent += await keep(sessions, market, minutes, number)
         balance, held_now, earned = await balances(sessions, market)
         assert balance == granted - spent
         assert 0 <= held_now <= balance

@@ -14,12 +14,15 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 from sqlmodel import select
 
+from billing import ledger
+from billing.models import Reservation
 from billing.pricing import CREDIT
 from core.accounts import service
 from core.accounts.models import Key
 from core.clock import now
 from core.db import Sessions
 from core.settings import Issuer
+from execution.models import Application
 from tests.accounts.books import book
 from tests.accounts.site import Site, introduce, running_issuer
 from tests.people import add_algorithm, add_person
@@ -36,6 +39,8 @@ class Place:
     site: Site
     issuer: str
     calls: dict[str, str]
+    # The page of a day in which replicas were kept.
+    kept: str = ""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +91,18 @@ async def live_a_little(place: Place, person: str) -> None:
         await service.revoke_key(session, mine.id, old.id)
     author = await add_person(sessions, "a_rather_long_name_of_thirty_nine_chars", credit=CREDIT)
     other = await add_algorithm(sessions, author.id, "SentimentOfVeryLongTextsInManyLanguages")
-    own = await add_algorithm(sessions, mine.id, "Keywords", royalty=250_000)
+    own = await add_algorithm(
+        sessions, mine.id, "Keywords", royalty=250_000, hardware="gpu", compute_rate=12_000,
+        min_replicas=1,
+    )  # fmt: skip
+    async with sessions.begin() as session:
+        session.add(Application(version_id=own[1].id, replicas=2, running=1))
+        for minute in range(3):
+            row = Reservation(
+                version_id=own[1].id, account_id=mine.id, replicas=1, amount=720 * CREDIT,
+                minute=now().replace(second=0, microsecond=0) - timedelta(minutes=minute),
+            )  # fmt: skip
+            assert await ledger.charge_reservation(session, row)
     for day in range(0, 30, 3):
         for nth in range(1 + (day * 7) % 4):
             await book(
@@ -106,6 +122,8 @@ async def live_a_little(place: Place, person: str) -> None:
         error=("InputError", "The text must be a string of at most 5,000 characters, got a list."),
     )  # fmt: skip
     theirs = await book(sessions, author.id, *own, error=("TimeoutError", "deadline"))
+    day = row.minute.date().isoformat()
+    place.kept = f"/account/reservations/{own[1].id}/{day}"
     place.calls = {"top": str(top), "failed": str(failed), "theirs": str(theirs)}
 
 
@@ -185,6 +203,7 @@ async def test_every_page_holds_at_each_width_and_in_each_theme(
     paths = [
         "/account", "/account/keys", "/account/usage", "/account/earnings",
         *(f"/account/calls/{call}" for call in place.calls.values()),
+        "/account/reservations", place.kept, "/algorithms/dora/Keywords", "/publish",
     ]  # fmt: skip
     for width, theme in LOOKS:
         page = await opened(

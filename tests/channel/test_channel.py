@@ -1,16 +1,19 @@
 """Gateways and replicas over their own connections, both ends real, on this machine."""
 
 import asyncio
+import dataclasses
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
+from execution.applications import own_application
 from execution.channel import handshake
 from execution.channel.frames import Decoder, FrameError, Message, encode
 from execution.channel.link import Link, LinkLost
-from execution.channel.links import Entry, Links
+from execution.channel.links import Entry, Links, NoReplica
 from execution.channel.server import Server
 from execution.messages import Run, pack_run
 from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
@@ -260,6 +263,9 @@ class Book:
             raise ConnectionError("no head")
         return dict(self.entries)
 
+    async def enter(self, name: str, entry: Entry) -> None:
+        self.entries[name] = entry
+
     async def forget(self, name: str) -> None:
         self.entries.pop(name, None)
 
@@ -288,6 +294,27 @@ async def test_a_call_waits_for_the_first_replica(links: Links, book: Book) -> N
     book.entries = entries
     assert (await waiting).failure is None
     assert await links.ready(0.05)
+
+
+async def test_a_call_for_other_hardware_waits_for_replicas_of_its_own_and_lets_it_be_known(
+    links: Links, book: Book, replica: Replica
+) -> None:
+    gpu = dataclasses.replace(asked(version="v1"), hardware="gpu")
+    waiting = [asyncio.create_task(links.run(gpu, None, wait_s=20)) for _ in range(3)]
+    await until(lambda: any(entry.load == {"v1": 3.0} for entry in book.entries.values()))
+    assert replica.begun == 0
+    book.entries["own"] = Entry(HOST, replica.port, own_application("v1"))
+    outcomes = await asyncio.gather(*waiting)
+    assert all(outcome.failure is None and outcome.queued_ms > 1.5 for outcome in outcomes)
+    await until(lambda: set(book.entries) == {"one", "own"})
+
+
+async def test_hardware_that_never_comes_ends_a_call_in_time_and_nothing_waits_on(
+    links: Links, book: Book
+) -> None:
+    with pytest.raises(NoReplica):
+        await links.run(dataclasses.replace(asked(), hardware="gpu"), None, wait_s=0.1)
+    await until(lambda: set(book.entries) == {"one"})
 
 
 async def test_without_a_replica_a_call_ends_in_time(links: Links, book: Book) -> None:
@@ -343,3 +370,33 @@ async def test_a_replica_that_leaves_ends_its_calls_and_gets_no_more(
     assert new.server is not None
     links.close()
     await new.server.close()
+
+
+async def test_a_machine_that_is_gone_without_a_word_is_noticed(link: Link) -> None:
+    assert link._transport is not None
+    end = link._transport.get_extra_info("socket")
+    assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    idle, every, tries = (
+        end.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    assert idle + every * tries <= 15
+    assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 15_000
+
+
+async def test_one_that_says_nothing_of_itself_is_sent_nothing_more(
+    links: Links, book: Book, replica: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await Replica().open()
+    await links.run(asked(), None, wait_s=20)
+    book.entries = {"other": Entry(HOST, other.port)}
+    monkeypatch.setattr("execution.channel.links.GONE_S", 0.0)
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            await links._read_directory()
+        begun = replica.begun
+        for _ in range(5):
+            await links.run(asked(), None, wait_s=20)
+    assert (replica.begun, other.begun) == (begun, 5)
+    assert other.server is not None
+    await other.server.close()

@@ -209,3 +209,18 @@ async def test_a_version_of_its_own_application_runs_there_and_in_the_pool_after
             await asyncio.sleep(0.1)
     assert (await call(cluster, artefact, "hi")).failure is None
     cluster.close()
+
+
+async def test_a_call_for_hardware_that_never_comes_is_known_meanwhile_and_says_so(
+    cluster: RayCluster, installation: Installation, tmp_path: Path
+) -> None:
+    artefact = replace(written(tmp_path), version_id=str(uuid4()))
+    run = Run(artefact, Payload(ContentType.TEXT, b"hi"), "c4", 3, hardware="gpu")
+    waiting = asyncio.create_task(cluster.invoke(run))
+    while not (await installation.applications.loads()).get(artefact.version_id):
+        assert not waiting.done()
+        await asyncio.sleep(0.05)
+    failure = (await waiting).failure
+    assert failure is not None
+    assert failure.type == "TimeoutError"
+    assert "1 GPU, 2 CPUs, 16 GiB" in failure.message

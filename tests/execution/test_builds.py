@@ -14,6 +14,7 @@ from core.db import Sessions
 from core.errors import Conflict
 from execution import starter
 from execution.builds import environment, places, tasks
+from execution.builds.shelf import Shelf
 from execution.builds.source import read_project
 from execution.models import Build, BuildState
 from tests.people import add_algorithm, add_person
@@ -45,10 +46,10 @@ def project(folder: Path, code: str = GOOD, *, number: str = "1.0.0", needs: str
 
 
 async def build(sessions: Sessions, home: Path, owner: UUID, folder: Path) -> tuple[Build, Version]:
-    submitted = await tasks.submit(sessions, home, owner, read_project(folder))
+    submitted = await tasks.submit(sessions, Shelf(home), owner, read_project(folder))
     taken = await tasks.take(sessions)
     assert taken == submitted
-    await tasks.run(sessions, home, taken)
+    await tasks.run(sessions, Shelf(home), taken)
     return await ended(sessions, submitted)
 
 
@@ -108,7 +109,7 @@ async def test_a_number_is_used_once(sessions: Sessions, tmp_path: Path) -> None
     before = (places.source_of(tmp_path, version.id) / "src" / "Shout.py").read_text()
     with pytest.raises(Conflict, match="never changes"):
         await tasks.submit(
-            sessions, tmp_path, owner.id, read_project(project(tmp_path, "def apply(x): 1"))
+            sessions, Shelf(tmp_path), owner.id, read_project(project(tmp_path, "def apply(x): 1"))
         )
     assert (places.source_of(tmp_path, version.id) / "src" / "Shout.py").read_text() == before
 
@@ -128,14 +129,16 @@ async def test_a_build_whose_worker_died_is_taken_up_by_another(
     sessions: Sessions, tmp_path: Path
 ) -> None:
     owner = await add_person(sessions, "author")
-    submitted = await tasks.submit(sessions, tmp_path, owner.id, read_project(project(tmp_path)))
+    submitted = await tasks.submit(
+        sessions, Shelf(tmp_path), owner.id, read_project(project(tmp_path))
+    )
     assert await tasks.take(sessions) == submitted
     assert await tasks.take(sessions) is None
     async with sessions.begin() as session:
         lost = await session.get_one(Build, submitted)
         lost.seen_at = now() - tasks.LOST_AFTER - timedelta(seconds=1)
     assert await tasks.take(sessions) == submitted
-    await tasks.run(sessions, tmp_path, submitted)
+    await tasks.run(sessions, Shelf(tmp_path), submitted)
     built, _ = await ended(sessions, submitted)
     assert built.state is BuildState.SUCCEEDED
 
@@ -163,7 +166,7 @@ async def test_requirements_are_locked_with_hashes(tmp_path: Path) -> None:
 
 async def test_all_states_of_a_build_are_told(sessions: Sessions, tmp_path: Path) -> None:
     owner = await add_person(sessions, "author")
-    await tasks.submit(sessions, tmp_path, owner.id, read_project(project(tmp_path)))
+    await tasks.submit(sessions, Shelf(tmp_path), owner.id, read_project(project(tmp_path)))
     async with sessions() as session:
         (state,) = (await session.scalars(select(Build.state))).all()
     assert state is BuildState.QUEUED

@@ -161,9 +161,7 @@ async def test_without_enough_credit_nothing_runs(market: Market) -> None:
 async def test_a_burst_never_spends_more_than_there_is(market: Market) -> None:
     credit = 500 * CREDIT
     poor = await add_person(market.sessions, "poor", credit=credit)
-    market.caller = Caller(
-        market.sessions, market.money, market.cluster, home=market.home, concurrency=200
-    )
+    market.caller = Caller(market.sessions, market.money, market.cluster, concurrency=200)
     code = "import time\ndef apply(x):\n    time.sleep(0.2)\n    return x\n"
     await market.publish("Slow", code, royalty=30 * CREDIT)
     # 50 are set aside for each, so that ten run at once; each then costs a little above 30.
@@ -367,9 +365,7 @@ async def test_what_a_call_has_begun_ends_with_it_and_costs_nothing(market: Mark
 
 async def test_an_account_has_only_so_many_calls_under_way(market: Market) -> None:
     await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(0.3)\n    return x\n")
-    market.caller = Caller(
-        market.sessions, market.money, market.cluster, home=market.home, concurrency=3
-    )
+    market.caller = Caller(market.sessions, market.money, market.cluster, concurrency=3)
     results = await asyncio.gather(
         *(market.call("author/Slow") for _ in range(5)), return_exceptions=True
     )
@@ -383,7 +379,7 @@ async def test_an_account_has_only_so_many_calls_under_way(market: Market) -> No
 async def test_a_version_has_only_so_many_calls_under_way(market: Market) -> None:
     await market.publish("Slow", "import time\ndef apply(x):\n    time.sleep(0.3)\n    return x\n")
     await market.publish("Echo", ECHO)
-    market.caller = Caller(market.sessions, market.money, market.cluster, home=market.home, queue=3)
+    market.caller = Caller(market.sessions, market.money, market.cluster, queue=3)
     before = await balance(market)
     *slow, echo = await asyncio.gather(
         *(market.call("author/Slow") for _ in range(5)),

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 from sqlmodel import select
 
 from catalog.models import Version
 from core.db import Sessions
+from core.errors import BuildFailed
+from core.hardware import DEFAULT, PROFILES, Node, offered
 from execution.applications import POOL, Found, Wish, own_application, version_of
 from execution.channel.links import Entry
+from execution.hardware import chosen, offers
 from execution.models import Application
 from execution.ray_applications import RayApplications
 from execution.reconcile import Deploy, Reconciler, Remove, plan
 from execution.scaling import BUSY_S, IDLE_S
+from tests.execution.serve import Serve
 from tests.people import add_algorithm, add_person
 
 ONE, TWO = Wish(1, "f"), Wish(2, "f")
@@ -45,35 +49,6 @@ def test_an_application_tells_whose_own_it_is() -> None:
     assert version_of(POOL) is None
 
 
-@dataclass
-class Serve:
-    """A cluster that does what it is told, at once."""
-
-    there: dict[str, Found] = field(default_factory=dict)
-    load: dict[str, float] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    goes_on: asyncio.Event | None = None
-
-    def wish(self, replicas: int) -> Wish:
-        return Wish(replicas, "f")
-
-    async def found(self) -> Mapping[str, Found]:
-        return dict(self.there)
-
-    async def loads(self) -> Mapping[str, float]:
-        if self.goes_on is not None:
-            await self.goes_on.wait()
-        return self.load
-
-    async def deploy(self, name: str, wish: Wish) -> None:
-        if name in self.broken:
-            raise RuntimeError("can't be deployed")
-        self.there[name] = Found(wish, wish.replicas)
-
-    async def remove(self, name: str) -> None:
-        del self.there[name]
-
-
 class Clock:
     now = 0.0
 
@@ -93,7 +68,7 @@ async def versions(sessions: Sessions) -> list[Version]:
 
 
 def reconciler(sessions: Sessions, serve: Serve, clock: Clock) -> Reconciler:
-    return Reconciler(sessions, serve, pool_replicas=1, clock=clock)
+    return Reconciler(sessions, serve, clock=clock)
 
 
 async def tick(one: Reconciler, clock: Clock, times: float) -> None:
@@ -173,6 +148,46 @@ async def test_only_one_worker_decides_at_a_time(
     slow.goes_on.set()
     await first
     assert set(slow.there) == {POOL}
+
+
+async def test_on_other_hardware_a_call_that_waits_starts_a_replica_there(
+    sessions: Sessions, clock: Clock
+) -> None:
+    author = await add_person(sessions, "author")
+    _, version = await add_algorithm(sessions, author.id, hardware="gpu")
+    own = own_application(version.id)
+    serve = Serve()
+    one = reconciler(sessions, serve, clock)
+    await tick(one, clock, 3)
+    assert set(serve.there) == {POOL}
+
+    serve.load = {str(version.id): 1.0}
+    await tick(one, clock, 1)
+    assert serve.there[own].wish.profile == PROFILES["gpu"]
+    assert serve.there[POOL].wish.profile == DEFAULT
+    serve.load = {}
+    await tick(one, clock, IDLE_S + 2)
+    assert set(serve.there) == {POOL}
+
+
+async def test_what_can_be_published_for_is_written_from_settings_and_machines(
+    sessions: Sessions, clock: Clock
+) -> None:
+    serve = Serve(machines=[Node(2, 6000, 0), Node(1, 9000, 0.5)])
+    one = Reconciler(sessions, serve, clock=clock, hardware=offered("cpu-2=1.8,gpu-quarter,gpu"))
+    await one.tick()
+    async with sessions() as session:
+        found = await offers(session)
+        assert [(offer.profile.name, offer.rate) for offer in found] == [
+            ("cpu-1", 1000), ("cpu-2", 1800), ("gpu-quarter", 4000),
+        ]  # fmt: skip
+        for name, why in (("gpu", "has a GPU"), ("cpu-4", "operator does not offer")):
+            with pytest.raises(BuildFailed, match=why):
+                await chosen(session, name)
+    serve.machines = [Node(16, 64_000, 4)]
+    await one.tick()
+    async with sessions() as session:
+        assert (await chosen(session, "gpu")).rate == 12_000
 
 
 class Book:

@@ -198,7 +198,16 @@ max_replicas = 0
     (folder / "algorium.toml").write_text(TOML + more)
     draft = read_project(folder).draft
     assert (draft.memory_mib, draft.timeout_s, draft.isolation) == (512, 20, "caller")
-    assert (draft.target_ongoing, draft.max_replicas) == (7, 0)
+    assert (draft.scaling.target_ongoing, draft.scaling.max_replicas) == (7, 0)
+
+
+def test_a_version_has_the_memory_of_its_hardware(folder: Path) -> None:
+    more = '[resources]\nhardware = "gpu-quarter"\n[scaling]\nmin_replicas = 2'
+    (folder / "algorium.toml").write_text(TOML + more)
+    draft = read_project(folder).draft
+    assert (draft.hardware, draft.memory_mib, draft.scaling.min_replicas) == (
+        "gpu-quarter", 8192, 2
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -210,6 +219,10 @@ max_replicas = 0
         '[resources]\nisolation = "none"',
         "[scaling]\ntarget_ongoing = true",
         "[scaling]\nmax_replicas = -1",
+        "[scaling]\nmax_replicas = 1\nmin_replicas = 2",
+        '[resources]\nhardware = "abacus"',
+        '[resources]\nhardware = "cpu-2"\nmemory_mib = 4097',
+        '[resources]\nhardware = "gpu"\n[scaling]\nmax_replicas = 0',
     ],
 )
 def test_what_a_version_cant_have_is_refused(folder: Path, wrong: str) -> None:

@@ -35,10 +35,10 @@ def test_every_command_is_documented(command: str) -> None:
 
 
 def test_every_setting_is_documented_and_read() -> None:
-    read = set(re.findall(r'"((?:ALGORIUM|OIDC)_[A-Z_]+|DATABASE_URL|RAY_ADDRESS)"',
+    read = set(re.findall(r'"((?:ALGORIUM|OIDC)_[A-Z_]+|DATABASE_URL|RAY_ADDRESS|DATA_URL)"',
                           (ROOT / "core" / "settings.py").read_text()))  # fmt: skip
     documented = set(
-        re.findall(r"`((?:ALGORIUM|OIDC)_[A-Z_]+|DATABASE_URL|RAY_ADDRESS)`", OPERATING)
+        re.findall(r"`((?:ALGORIUM|OIDC)_[A-Z_]+|DATABASE_URL|RAY_ADDRESS|DATA_URL)`", OPERATING)
     )
     assert read == documented
     assert Settings.from_environment({}).port == 8000

@@ -272,6 +272,7 @@ async def test_modules_are_fetched_by_their_hashes(workshop: Workshop, tmp_path:
     ("mod", "sums", "words"),
     [
         (MODULE, SUM.replace("WUdv", "WUdw"), r"checksum mismatch"),
+        (MODULE, SUM.replace("rivo", "riva"), r"missing go\.sum entry"),
         (MODULE.replace("0.4.7", "0.4.999"), SUM, r"uniseg@v0\.4\.999"),
         (MODULE.replace("github.com/rivo", "git.example.org/x"), SUM, r"git\.example\.org"),
     ],

@@ -50,6 +50,22 @@ async def run(workshop: Workshop, folder: Path, value: Any = None, **more: Any) 
     return outcome
 
 
+async def test_others_are_called_by_http_too(workshop: Workshop, tmp_path: Path) -> None:
+    code = """
+    exports.apply = async (input) => {
+      const answer = await fetch(process.env.ALGORITHMIA_API + '/v1/algo/ada/Shout', {
+        method: 'POST', headers: {'Content-Type': 'text/plain'}, body: input})
+      return (await answer.json()).result
+    }
+    """
+
+    async def shout(reference: str, payload: Payload) -> Payload:
+        return Payload(ContentType.TEXT, reference.encode() + payload.data.upper())
+
+    outcome = await run(workshop, project(tmp_path, code), "hi", on_call=shout)
+    assert value_of(outcome) == "ada/ShoutHI"
+
+
 @pytest.mark.parametrize(
     "code",
     [

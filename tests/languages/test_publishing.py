@@ -11,6 +11,7 @@ from core.db import Sessions
 from core.errors import BuildFailed
 from execution import starter
 from execution.builds import tasks
+from execution.builds.shelf import Shelf
 from execution.builds.source import read_project
 from execution.languages import registry
 from execution.languages.javascript.language import JavaScript
@@ -58,9 +59,9 @@ async def test_a_folder_in_any_language_becomes_a_live_version(
 ) -> None:
     owner = await add_person(sessions, "author")
     read = read_project(project(tmp_path, kin(language.name), language.name))
-    submitted = await tasks.submit(sessions, builds, owner.id, read)
+    submitted = await tasks.submit(sessions, Shelf(builds), owner.id, read)
     await tasks.take(sessions)
-    await tasks.run(sessions, builds, submitted)
+    await tasks.run(sessions, Shelf(builds), submitted)
 
     async with sessions() as session:
         build = await session.get_one(Build, submitted)

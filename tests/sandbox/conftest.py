@@ -1,4 +1,4 @@
-"""An author for each way into a sandbox that works here."""
+"""Authors for each way into a sandbox that works here, and workers that do what a test says."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 from execution.sandbox.launcher import entrance
 from tests.sandbox.authors import WAYS, Author
+from tests.sandbox.fakes import FakeWorker, Make
 
 
 @pytest.fixture(params=WAYS)
@@ -25,3 +26,17 @@ async def writer(tmp_path: Path) -> AsyncIterator[Author]:
     yield made
     for worker in made.workers:
         await worker.stop()
+
+
+@pytest.fixture
+def workers() -> list[FakeWorker]:
+    return []
+
+
+@pytest.fixture
+def make(workers: list[FakeWorker]) -> Make:
+    def made() -> FakeWorker:
+        workers.append(FakeWorker())
+        return workers[-1]
+
+    return made

@@ -1,5 +1,6 @@
 """How the sandbox is set up, and what stands in its way on a machine."""
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,53 @@ def test_a_path_is_no_option(tmp_path: Path) -> None:
 
     at = arguments.index(str(odd))
     assert arguments[at - 1 : at + 2] == ["--ro-bind", str(odd), "/algorithm"]
+
+
+def test_a_sandbox_is_shown_the_devices_of_its_gpu_and_no_others() -> None:
+    def devices(limits: Limits) -> list[tuple[str, str]]:
+        arguments = launcher.arguments(
+            Program(argv=("/bin/true",)), limits, way=Entrance.NAMESPACE, wire=3, seccomp=None
+        )
+        return [
+            (arguments[n + 1], arguments[n + 2])
+            for n, word in enumerate(arguments)
+            if word == "--dev-bind-try"
+        ]
+
+    assert devices(Limits()) == []
+    both = ("/dev/nvidia3", "/dev/nvidiactl")
+    assert devices(Limits(devices=both, visible="GPU-3")) == [(one, one) for one in both]
+
+
+SEES = """
+import os, stat
+def apply(x):
+    def kind(path):
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev), os.minor(found.st_rdev)
+    names = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+    return [*map(kind, x), *map(os.environ.get, names)]
+"""
+
+
+async def test_a_device_is_seen_inside_only_by_those_that_have_it(author: Author) -> None:
+    usual = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "console"}
+    other = next(
+        (one for one in sorted(Path("/dev").iterdir())
+         if one.is_char_device() and not one.is_symlink() and one.name not in usual), None,
+    )  # fmt: skip
+    if other is None:
+        pytest.skip("This machine has no device beside those of every sandbox.")
+    asked = [str(other), "/dev/nvidia99"]
+    assert value_of(await author.run(SEES, asked)) == [None, None, None, "1"]
+    number = other.stat().st_rdev
+    author.limits = replace(author.limits, devices=tuple(asked), visible="GPU-1", cpus=2.0)
+    assert value_of(await author.run(SEES, asked)) == [
+        [os.major(number), os.minor(number)], None, "GPU-1", "2",
+    ]  # fmt: skip
 
 
 def test_the_interpreter_is_never_the_environments_own(tmp_path: Path) -> None:

@@ -1,103 +1,15 @@
 """Many versions in few slots."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
-from execution.outcome import Artefact, ContentType, Failure, Outcome, Payload
+from execution.outcome import Artefact, Failure
 from execution.pool import Bounds, Pool
 from execution.sandbox.limits import Limits
-from execution.sandbox.worker import OnCall
 from tests.sandbox.authors import Author, as_payload, failure_of, value_of
-
-INPUT = Payload(ContentType.JSON, b"1")
-
-
-class FakeWorker:
-    """A worker whose runs end when the test says so."""
-
-    made: list["FakeWorker"]
-
-    def __init__(self) -> None:
-        self.usable = True
-        self.started_ms, self.loaded_ms, self.load_output = 1.0, 1.0, ""
-        self.held_mib: int | None = None
-        self.artefact: Artefact | None = None
-        self.running = 0
-        self.stopped = False
-        self.goes_on = asyncio.Event()
-        self.failure: Failure | None = None
-        self.breaks = False
-        self.start_waits: asyncio.Event | None = None
-
-    async def start(self, artefact: Artefact, limits: Limits) -> Failure | None:
-        self.artefact = artefact
-        if self.start_waits is not None:
-            await self.start_waits.wait()
-        if self.failure is not None:
-            self.usable = False
-        return self.failure
-
-    async def run(
-        self, payload: Payload, timeout_s: float, *, wants_stdout: bool, on_call: OnCall | None
-    ) -> Outcome:
-        assert self.usable
-        self.running += 1
-        assert self.running == 1
-        try:
-            await self.goes_on.wait()
-        except asyncio.CancelledError:
-            self.usable = False
-            raise
-        finally:
-            self.running -= 1
-        if self.breaks:
-            self.usable = False
-        return Outcome(payload, None)
-
-    async def stop(self) -> None:
-        self.usable = False
-        self.stopped = True
-
-
-@pytest.fixture
-def workers() -> list[FakeWorker]:
-    return []
-
-
-@pytest.fixture
-def make(workers: list[FakeWorker]) -> Callable[[], FakeWorker]:
-    def made() -> FakeWorker:
-        workers.append(FakeWorker())
-        return workers[-1]
-
-    return made
-
-
-def version(name: str, memory_mib: int = 100) -> Artefact:
-    return Artefact(name, name, "/s", "", memory_mib)
-
-
-async def settle() -> None:
-    """Let everything that can go on go on."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
-def ask(
-    pool: Pool, artefact: Artefact, timeout_s: float = 20, *, payer: str = "", depth: int = 0
-) -> "asyncio.Task[Outcome]":
-    return asyncio.create_task(
-        pool.run(artefact, INPUT, timeout_s=timeout_s, payer=payer, depth=depth)
-    )
-
-
-def caller(name: str, memory_mib: int = 100) -> Artefact:
-    return Artefact(name, name, "/s", "", memory_mib, calls_others=True)
-
-
-Make = Callable[[], FakeWorker]
+from tests.sandbox.fakes import INPUT, FakeWorker, Make, ask, settle, version
 
 
 async def test_a_second_call_finds_the_worker_warm(make: Make, workers: list[FakeWorker]) -> None:
@@ -364,93 +276,6 @@ async def test_a_real_cancelled_call_ends_its_process(real: Pool, writer: Author
     )
 
 
-async def test_one_payers_many_calls_keep_no_other_waiting(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    pool = Pool(Bounds(slots=2), Limits(), make=make)
-    many = [ask(pool, version(f"m{n}"), payer="many") for n in range(6)]
-    await settle()
-    few = ask(pool, version("few"), payer="few")
-    await settle()
-    workers[0].goes_on.set()
-    await settle()
-    assert [one.artefact.name for one in workers if one.artefact] == ["m0", "m1", "few"]
-    for _ in range(8):
-        for worker in workers:
-            worker.goes_on.set()
-        await settle()
-    await asyncio.gather(*many, few)
-
-
-async def test_runs_that_call_others_leave_room_at_every_depth(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    pool = Pool(Bounds(slots=8, memory_mib=1600), Limits(), make=make)
-    runs = [ask(pool, caller(f"{depth}.{n}"), depth=depth) for depth in range(5) for n in range(8)]
-    await settle()
-    begun = [one.artefact.name[0] for one in workers if one.artefact]
-    assert [begun.count(str(depth)) for depth in range(5)] == [3, 1, 1, 1, 1]
-    # What calls nothing may have the last.
-    last = ask(pool, version("leaf"), depth=5)
-    await settle()
-    assert len(workers) == 8
-    for _ in range(20):
-        for worker in workers:
-            worker.goes_on.set()
-        await settle()
-    await asyncio.gather(*runs, last)
-
-
-async def test_a_run_inside_another_passes_those_that_wait_for_room(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    pool = Pool(Bounds(slots=8, memory_mib=400), Limits(), make=make)
-    first = ask(pool, caller("outer"), payer="p")
-    big = ask(pool, version("big", 400), payer="other")
-    await settle()
-    inner = ask(pool, version("inner", 400), payer="p", depth=1)
-    await settle()
-    assert [one.artefact.name for one in workers if one.artefact] == ["outer", "inner"]
-    for _ in range(4):
-        for worker in workers:
-            worker.goes_on.set()
-        await settle()
-    await asyncio.gather(first, big, inner)
-
-
-async def test_a_version_may_call_itself_though_it_has_all_the_workers_it_may_have(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    pool = Pool(Bounds(slots=20, per_version=2), Limits(), make=make)
-    outer = [ask(pool, caller("self")) for _ in range(4)]
-    await settle()
-    assert len(workers) == 2
-    inner = ask(pool, caller("self"), depth=1)
-    await settle()
-    assert len(workers) == 3
-    for _ in range(6):
-        for worker in workers:
-            worker.goes_on.set()
-        await settle()
-    await asyncio.gather(*outer, inner)
-
-
-async def test_workers_that_are_kept_apart_never_run_for_two_payers(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    apart = Artefact("a", "a", "/s", "", 100, apart=True)
-    pool = Pool(Bounds(per_version=2), Limits(), make=make)
-    for payer in ("p", "q", "p", "r", "p"):
-        run = ask(pool, apart, payer=payer)
-        await settle()
-        for worker in workers:
-            worker.goes_on.set()
-        await run
-    # p's is warm twice; r's takes the place of the one that was idle longest, which is q's.
-    assert len(workers) == 3
-    assert [worker.stopped for worker in workers] == [False, True, False]
-
-
 async def run_once(pool: Pool, artefact: Artefact, workers: list[FakeWorker]) -> None:
     run = ask(pool, artefact)
     await settle()
@@ -489,25 +314,3 @@ async def test_only_so_many_run_at_once(make: Make, workers: list[FakeWorker]) -
     for worker in workers:
         worker.goes_on.set()
     await asyncio.gather(*runs)
-
-
-async def test_one_who_fills_the_pool_keeps_no_other_waiting(
-    make: Make, workers: list[FakeWorker]
-) -> None:
-    pool = Pool(Bounds(), Limits(), make=make)
-    busy = [ask(pool, version("a"), payer="busy") for _ in range(80)]
-    await settle()
-    assert len(workers) == 6
-    quiet = ask(pool, version("a"), payer="quiet")
-    await settle()
-    assert len(workers) == 7
-    for worker in workers[6:]:
-        worker.goes_on.set()
-    assert (await quiet).queued_ms < 1000
-    await settle()
-    again = ask(pool, version("a"), payer="quiet")
-    assert not (await again).cold
-    for one in busy:
-        one.cancel()
-    await asyncio.gather(*busy, return_exceptions=True)
-    await pool.close()

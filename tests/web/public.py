@@ -72,7 +72,7 @@ class Public:
         self.index = TantivyIndex()
         self.follower = Follower(sessions, self.index)
         self.settings = Settings(home=home, url=url, starter=False)
-        self.caller = Caller(sessions, money, self.cluster, home=home)
+        self.caller = Caller(sessions, money, self.cluster)
         self.state = {
             "settings": self.settings,
             "sessions": sessions,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from core.upgrades import declined
 from web import bounded
 from web.bounded import BoundedProtocol
 
@@ -61,6 +62,30 @@ async def test_requests_may_follow_each_other(port: int) -> None:
     one = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n"
     last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     assert (await answer(port, one, one, last)).count(b"200 OK") == 3
+
+
+OFFER = (
+    b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"
+    b"upGrade: h2c\r\nContent-Length: 27\r\n\r\n"
+)
+BODY = b"one line\r\nUpgrade: another\r\n"[:27]
+
+
+async def test_an_offer_of_another_protocol_costs_no_body(port: int) -> None:
+    """Java's own client makes it with its first request."""
+    assert (await answer(port, OFFER + BODY)).endswith(b"27")
+    assert (await answer(port, OFFER, BODY)).endswith(b"27")
+
+
+async def test_an_offer_that_comes_in_pieces_is_refused(port: int) -> None:
+    got = await answer(port, OFFER[:20], OFFER[20:] + BODY)
+    assert got.startswith(b"HTTP/1.1 400") or got.endswith(b"27")
+
+
+def test_a_body_is_never_changed() -> None:
+    said = declined(OFFER + b"a\r\nUpgrade: b\r\n\r\nUpgrade: c")
+    assert said.endswith(b"\r\n\r\na\r\nUpgrade: b\r\n\r\nUpgrade: c")
+    assert b"\r\nX-upGrade: h2c\r\n" in said
 
 
 @pytest.mark.parametrize("line", [b"X: %b\r\n" % (b"a" * 1000), b"a" * 1000], ids=["many", "one"])

@@ -39,7 +39,7 @@ def middleware(settings: Settings) -> list[Middleware]:
     the guard against forged forms refuses through the application's handler of its errors, and
     the cookie of the trip to the issuer is signed here.
     """
-    secret = site_secret(settings.home)
+    secret = site_secret(settings)
     return [
         Middleware(
             SessionMiddleware,

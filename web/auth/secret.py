@@ -7,14 +7,20 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
+from core.settings import Settings
+
 _BYTES = 32
 
 
-def site_secret(home: Path) -> bytes:
-    """Give the secret of this home, made the first time and readable by its owner alone.
+def site_secret(settings: Settings) -> bytes:
+    """Give the secret that is set, or else that of this home.
 
-    Processes that ask at the same moment get the same one.
+    That one is made the first time, and is readable by its owner alone. Processes that ask at
+    the same moment get the same one.
     """
+    if settings.secret is not None:
+        return sha256(settings.secret.encode()).digest()
+    home = settings.home
     place = home / "secret"
     with suppress(FileNotFoundError):
         return _read(place)
@@ -39,9 +45,9 @@ def derived(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, purpose.encode(), sha256)
 
 
-def channel_secret(home: Path) -> bytes:
+def channel_secret(settings: Settings) -> bytes:
     """Give what gateways and replicas of this installation know each other by."""
-    return derived(site_secret(home), "channel")
+    return derived(site_secret(settings), "channel")
 
 
 def _read(place: Path) -> bytes:

@@ -1,14 +1,18 @@
 """The account: its money at a glance, and the way to everything else of it."""
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from billing.statements import earning, purse, spending, usage
+from billing.reservations import kept_since
+from billing.statements import WINDOW, earning, purse, spending, usage
 from core.accounts.queries import account_named, keys_of
+from core.clock import now
 from core.paging import Page
 from web.auth.identify import identify
-from web.pages import account_earnings, account_keys, account_usage
+from web.pages import account_earnings, account_keys, account_reservations, account_usage
 from web.pages.account_frame import member, today
 from web.pages.account_graph import graph
 from web.state import State
@@ -27,6 +31,7 @@ async def overview(request: Request[State]) -> Response:
         spent = await spending(session, account_id, today())
         brought = await earning(session, account_id, today())
         lines, count = await usage(session, account_id, Page(1, _RECENT))
+        kept = await kept_since(session, account_id, now() - timedelta(days=WINDOW))
         known = await keys_of(session, account_id)
     return render(
         request,
@@ -35,6 +40,7 @@ async def overview(request: Request[State]) -> Response:
         purse=money,
         spent=graph(spent),
         brought=graph(brought),
+        kept=kept,
         lines=lines,
         count=count,
         keys=sum(key.revoked_at is None for key in known),
@@ -46,4 +52,5 @@ routes = [
     *account_keys.routes,
     *account_usage.routes,
     *account_earnings.routes,
+    *account_reservations.routes,
 ]

@@ -1,12 +1,17 @@
 """What an author's algorithms bring."""
 
+from datetime import timedelta
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from billing.pricing import AUTHOR_PERCENT
-from billing.statements import earned, earners, earning, shares
+from billing.reservations import kept_since
+from billing.statements import WINDOW, earned, earners, earning, shares
+from core.clock import now
 from core.paging import Page
+from execution.standing import standings
 from web.pages.account_frame import member, pages_of, today
 from web.pages.account_graph import graph
 from web.state import State
@@ -22,12 +27,16 @@ async def earnings(request: Request[State]) -> Response:
         ever = await earned(session, account_id)
         algorithms = await earners(session, account_id, today())
         lines, count = await shares(session, account_id, page)
+        kept = await kept_since(session, account_id, now() - timedelta(days=WINDOW))
+        where = await standings(session, [one.newest for one in algorithms if one.newest])
     return render(
         request,
         "account/earnings.html",
         graph=graph(days),
         ever=ever,
         algorithms=algorithms,
+        kept=kept,
+        standings=where,
         lines=lines,
         count=count,
         page=page.number,

@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from billing import pricing
+from execution.hardware import offers
 from web.pages.frame import visitor
 from web.pages.snippets import Snippets
 from web.state import State
@@ -24,7 +26,19 @@ async def calling(request: Request[State]) -> Response:
 async def publishing(request: Request[State]) -> Response:
     """Tell how to publish an algorithm."""
     actor = await visitor(request)
-    return render(request, "docs/publishing.html", actor=actor, owner=actor.name or "YOUR_NAME")
+    async with request.state["sessions"]() as session:
+        found = await offers(session)
+    return render(
+        request,
+        "docs/publishing.html",
+        actor=actor,
+        owner=actor.name or "YOUR_NAME",
+        offers=[
+            # What a second of compute costs, and an hour in which a replica is kept.
+            (one, one.rate * 1000, pricing.reserved(rate=one.rate, replicas=1, minutes=60))
+            for one in found
+        ],
+    )
 
 
 routes: list[BaseRoute] = [

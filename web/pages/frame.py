@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 
 from billing.figures import spent_since, wallet_balance
+from billing.reservations import kept_since
 from core.accounts.actor import Actor
 from core.clock import now
 from web.auth.identify import identify
@@ -20,6 +21,7 @@ async def visitor(request: Request[State]) -> Actor:
         async with request.state["sessions"]() as session:
             request.scope[FRAME] = Frame(
                 balance=await wallet_balance(session, actor.account_id),
-                spent_today=await spent_since(session, actor.account_id, today),
+                spent_today=await spent_since(session, actor.account_id, today)
+                + await kept_since(session, actor.account_id, today),
             )
     return actor

@@ -15,9 +15,11 @@ from catalog.names import Selector
 from catalog.queries import Listing, Stars
 from core.accounts.actor import Actor
 from core.accounts.queries import keys_of
+from core.hardware import PROFILES
 from execution.calls import NESTED_BUDGET
 from execution.languages import registry
 from web.pages.samples import Shown, sample_input, sample_output
+from web.pages.scaling_view import ScalingView, read_scaling
 from web.pages.snippets import Snippet, Snippets
 from web.readme import readme_html
 from web.state import State
@@ -41,6 +43,8 @@ class ListingView:
     key_label: str
     balance: int
     owns: bool
+    # What its author sees of its replicas.
+    scaling: ScalingView | None
 
     @property
     def algorithm(self) -> Algorithm:
@@ -73,12 +77,28 @@ class ListingView:
         return self.version is not None and self.version.state is VersionState.LIVE
 
     @property
+    def hardware(self) -> str:
+        """What the shown version runs on: its profile in words."""
+        if self.version is None:
+            return ""
+        # How much memory it has is told beside it.
+        return PROFILES[self.version.hardware].words.rpartition(", ")[0]
+
+    @property
+    def rate(self) -> int:
+        """What a second of compute costs, in microcredits."""
+        return self.version.compute_rate * 1000 if self.version is not None else 0
+
+    @property
     def most(self) -> int:
         """The most that a run from the page can cost, with what it calls, in microcredits."""
         if self.version is None:
-            return pricing.most(royalty=0, timeout_s=TIMEOUT_S)
+            return 0
         nested = NESTED_BUDGET if self.version.calls_others else 0
-        return pricing.most(royalty=self.version.royalty, timeout_s=TIMEOUT_S) + nested
+        alone = pricing.most(
+            royalty=self.version.royalty, rate=self.version.compute_rate, timeout_s=TIMEOUT_S
+        )
+        return alone + nested
 
     def canonical(self, path: str) -> str | None:
         """Give the address to go to where the names were written in another case."""
@@ -97,6 +117,9 @@ async def read(request: Request[State], actor: Actor, version: str | None = None
         stars = await queries.stars_of(session, algorithm_id)
         given = await queries.given_stars(session, actor, algorithm_id)
         figures = await figures_of(session, algorithm_id)
+        scaling = None
+        if listing.version is not None and actor.owns(listing.algorithm.owner_id):
+            scaling = await read_scaling(session, listing.version)
         key_label, balance = "", 0
         if actor.account_id is not None:
             balance = await wallet_balance(session, actor.account_id)
@@ -122,4 +145,5 @@ async def read(request: Request[State], actor: Actor, version: str | None = None
         key_label=key_label,
         balance=balance,
         owns=actor.owns(listing.algorithm.owner_id),
+        scaling=scaling,
     )

@@ -24,6 +24,7 @@ MANIFEST, SUMS = "go.mod", "go.sum"
 MOST_MODULES = 500
 _PROXY = "https://proxy.golang.org"
 _PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~/-]*")
+_WANTED = re.compile(r"^go[ \t]+((\d{1,9})\.(\d{1,9})[\w.]*)", re.MULTILINE)
 _KEPT = ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE")
 
 
@@ -47,8 +48,9 @@ async def fetched(folder: Path, home: Path, go: Toolchain, log: Log) -> Module:
         for name in (MANIFEST, SUMS):
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, staged / name)
+        _require_version(staged / MANIFEST, go)
         told = json.loads(await _go(["mod", "edit", "-json"], staged, home, go, log))
-        module, needed = _checked(told, go)
+        module, needed = _checked(told)
         if not needed or (folder / "vendor" / "modules.txt").is_file():
             return Module(module, None)
         if not (staged / SUMS).is_file():
@@ -80,11 +82,15 @@ def settings(go: Toolchain) -> dict[str, str]:
     }
 
 
-def _checked(told: dict[str, Any], go: Toolchain) -> tuple[str, list[str]]:
+def _require_version(manifest: Path, go: Toolchain) -> None:
+    """Refuse what is written for a newer Go, whose go.mod an older one may not even understand."""
+    wanted = _WANTED.search(manifest.read_text(errors="replace"))
+    if wanted and (int(wanted[2]), int(wanted[3])) > go.version[:2]:
+        raise BuildFailed(f"go.mod wants Go {wanted[1]}; what compiles here is Go {go.language}.")
+
+
+def _checked(told: dict[str, Any]) -> tuple[str, list[str]]:
     """Give a module's path and what it needs; refuse what isn't fetched by its hash."""
-    wanted = [int(part) for part in re.findall(r"\d+", told.get("Go") or "")[:2]]
-    if wanted > list(go.version[:2]):
-        raise BuildFailed(f"go.mod wants Go {told['Go']}; what compiles here is Go {go.language}.")
     path = (told.get("Module") or {}).get("Path", "")
     if not _PATH.fullmatch(path) or path == CLIENT:
         raise BuildFailed(f"go.mod: {path[:80]!r} can't be the path of a project's module.")
@@ -107,6 +113,8 @@ async def _go(arguments: list[str], staged: Path, home: Path, go: Toolchain, log
         settings={
             **settings(go),
             "GOPROXY": os.environ.get("GOPROXY", _PROXY),
+            # The compiler takes nothing without its hash in the project's own go.sum.
+            "GOSUMDB": os.environ.get("GOSUMDB", "off"),
             "GOMODCACHE": str(_cache(home)),
             "GOCACHE": str(home / "builds" / "cache" / "go" / "scratch"),
             "XDG_CONFIG_HOME": str(home / "builds" / "cache" / "go"),

@@ -50,7 +50,7 @@ def load(root: str, name: str) -> Apply:
         raise LoadFailed("The version's folder can't be read by the user that it runs as.")
     _show(root)
     module = importlib.import_module(f"src.{name}")
-    from_adk = getattr(sys.modules.get("Algorithmia"), "registered", None)
+    from_adk = getattr(sys.modules.get("adk"), "registered", None)
     if from_adk:
         apply, loader = from_adk[-1].apply_func, from_adk[-1].load_func
     else:

@@ -53,7 +53,8 @@ def _files() -> tuple[tuple[Path, str], ...]:
     places = {_HERE / name: f"{RUNNER}/execution/languages/python" for name in names}
     places[Path(confinement.__file__)] = f"{RUNNER}/execution/languages"
     places[Path(wire.__file__)] = f"{RUNNER}/execution/sandbox"
-    places |= dict.fromkeys((_HERE / "modules").glob("*.py"), f"{RUNNER}/modules")
+    for folder in ("modules", "standin"):
+        places |= dict.fromkeys((_HERE / folder).glob("*.py"), f"{RUNNER}/{folder}")
     return tuple(places.items())
 
 

@@ -142,6 +142,7 @@ class Server:
     def _load(self, name: str) -> code.Apply:
         try:
             sys.path.insert(0, "/runner/modules")
+            sys.path.append("/runner/standin")  # behind the client itself, where it is installed
             import algorium  # type: ignore[import-not-found]  # noqa: PLC0415
 
             algorium._call = self._call  # noqa: SLF001

@@ -1,32 +1,14 @@
-"""What algorithms written for Algorithmia use of its client: the ADK, and calling others."""
+"""What algorithms use of Algorithmia's client, where their packages don't bring it itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import algorium  # type: ignore[import-not-found,unused-ignore]
+from adk import ADK  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-registered: list[ADK] = []
-
-
-class ADK:
-    """Takes an algorithm's functions; the platform runs them."""
-
-    def __init__(
-        self,
-        apply_func: Callable[..., Any],
-        load_func: Callable[..., Any] | None = None,
-        client: object = None,  # noqa: ARG002 - part of the interface
-    ) -> None:
-        """Remember the functions."""
-        self.apply_func = apply_func
-        self.load_func = load_func
-        registered.append(self)
-
-    def init(self, local_payload: object = None, pprint: object = None) -> None:
-        """Do nothing: here the platform calls the functions, never the module itself."""
+__all__ = ["ADK", "Algorithm", "Client", "algo", "client"]
 
 
 class Algorithm:

@@ -1,0 +1,1 @@
+"""What is kept beside the database: files in a folder or an object store."""
