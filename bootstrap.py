@@ -40,6 +40,7 @@ TOOLS = [
     ("ruby", ["ruby"], "tests of Ruby"),
     ("default-jdk-headless", ["javac"], "tests of Java"),
     ("r-base-core", ["Rscript"], "tests of R"),
+    ("golang-go", ["go", "/usr/local/go/bin/go"], "tests of Go"),
 ]
 # What has no program of its own, and that a package of TOOLS is of no use without.
 COMPANIONS = {"r-base-core": ["r-cran-jsonlite"]}

@@ -39,7 +39,7 @@ def publish(running: Installation, language: str, key: str, number: int) -> floa
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "Hello")
         (place / "src").mkdir(parents=True)
-        for file in (PROGRAMS / language / "src").glob("Hello.*"):
+        for file in (PROGRAMS / language).rglob("Hello.*"):
             shutil.copy(file, place / "src")
         (place / "algorium.toml").write_text(ABOUT.format(number=number))
         (place / "README.md").write_text(f"# Hello\n\nVersion {number}.\n")

@@ -54,8 +54,11 @@ async def compile_into(
     for line in said.splitlines()[:_LINES]:
         log(f"  {line}".replace("/algorithm/", ""))
     if code != 0:
-        first = next((line for line in said.splitlines() if "error" in line), "see the log")
-        raise BuildFailed(f"It can't be compiled: {first.replace('/algorithm/', '')[:600]}")
+        lines = [line for line in said.splitlines() if not line.startswith("#")]
+        first = next((line for line in lines if "error" in line), lines[0] if lines else "")
+        raise BuildFailed(
+            f"It can't be compiled: {first.replace('/algorithm/', '')[:600] or 'see the log'}"
+        )
 
 
 class _Taking:

@@ -23,7 +23,7 @@ def asked(*command: str) -> str:
     """Give what a program of the system prints, once; nothing where it fails."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_WAIT_S, env={}, check=False
+            command, capture_output=True, text=True, timeout=_WAIT_S, env={}, check=False, cwd="/"
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

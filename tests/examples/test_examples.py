@@ -30,14 +30,18 @@ LANGUAGES = {
     "python3": ("py", "requirements.txt"),
     "javascript": ("js", "package.json"),
     "perl": ("pl", "cpanfile"),
+    "go": ("go", "go.mod"),
 }
 CALLS_OTHERS = {
     "python3": "import algorium",
     "javascript": "require('algorium')",
     "perl": "use Algorium",
+    "go": "algorium.Call",
 }
 FAILURE = re.compile(
-    r"class (\w+)\(\w*Error\)|class (\w+) extends Error|die \{type => '(\w+)'",
+    r"class (\w+)\(\w*Error\)|class (\w+) extends Error|die \{type => '(\w+)'"
+    r"|^type (\w+) string$",
+    re.MULTILINE,
 )
 
 

@@ -23,7 +23,7 @@ from execution.models import Build, BuildState
 from execution.outcome import Artefact
 from execution.sandbox.limits import Limits
 from execution.sandbox.worker import Worker
-from tests.languages.workshop import PROJECTS, kin
+from tests.languages.workshop import kin, project_of
 from tests.people import add_person
 
 OWN = f"python3.{own().minor}"
@@ -44,7 +44,7 @@ input = "sample.txt"
 
 def project(folder: Path, language: str, said: str | None = None) -> Path:
     place = folder / "Hello"
-    shutil.copytree(PROJECTS / language, place)
+    shutil.copytree(project_of(language, "Hello"), place)
     (place / "algorium.toml").write_text(TOML)
     (place / "README.md").write_text("# Hello\n")
     (place / "sample.txt").write_text("Bob")
@@ -55,13 +55,13 @@ def project(folder: Path, language: str, said: str | None = None) -> Path:
 
 
 async def test_a_folder_in_any_language_becomes_a_live_version(
-    language: Language, sessions: Sessions, tmp_path: Path
+    language: Language, sessions: Sessions, tmp_path: Path, builds: Path
 ) -> None:
     owner = await add_person(sessions, "author")
     read = read_project(project(tmp_path, kin(language.name), language.name))
-    submitted = await tasks.submit(sessions, Shelf(tmp_path), owner.id, read)
+    submitted = await tasks.submit(sessions, Shelf(builds), owner.id, read)
     await tasks.take(sessions)
-    await tasks.run(sessions, Shelf(tmp_path), submitted)
+    await tasks.run(sessions, Shelf(builds), submitted)
 
     async with sessions() as session:
         build = await session.get_one(Build, submitted)

@@ -18,6 +18,12 @@ def kin(language: str) -> str:
     return language.rstrip(".0123456789")
 
 
+def project_of(language: str, name: str) -> Path:
+    """Give the folder of one project; in most languages all of them can lie in the same."""
+    folder = PROJECTS / kin(language)
+    return folder / name if (folder / name).is_dir() else folder
+
+
 class Workshop:
     """Starts the projects of one language."""
 
@@ -28,7 +34,7 @@ class Workshop:
 
     async def built(self, name: str, folder: Path | None = None, **more: bool) -> Artefact:
         """Build one project."""
-        source = folder or PROJECTS / kin(self.language.name)
+        source = folder or project_of(self.language.name, name)
         digest = await self.language.build(source, name, self.home, lambda _: None)
         return Artefact(
             version_id=f"{self.language.name}-{name}",

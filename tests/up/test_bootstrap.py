@@ -123,7 +123,7 @@ def test_a_step_that_fails_tells_what_it_said(bootstrap: ModuleType) -> None:
 def test_programs_that_tests_miss_are_told(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda _: None)
     bootstrap.provide_tools()
     said = capsys.readouterr().out
     for package, _, tests in bootstrap.TOOLS:

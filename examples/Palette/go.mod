@@ -1,0 +1,3 @@
+module palette
+
+go 1.19

@@ -1,0 +1,1 @@
+"""Algorithms written in Go, compiled by the machine's own toolchain."""

@@ -1,0 +1,3 @@
+module algorium
+
+go 1.19

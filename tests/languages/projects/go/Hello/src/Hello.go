@@ -1,0 +1,5 @@
+package algorithm
+
+func Apply(name string) (string, error) {
+	return "Hello " + name, nil
+}
