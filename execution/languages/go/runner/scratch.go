@@ -3,7 +3,6 @@ package algorium
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 var scratchFolders = [2]string{"/tmp", "/dev/shm"}
@@ -11,7 +10,6 @@ var scratchFolders = [2]string{"/tmp", "/dev/shm"}
 // scratch is what the runs of a version leave in the scratch folders.
 type scratch struct {
 	kept map[string]bool
-	seen [2]syscall.Timespec
 }
 
 func newScratch() *scratch {
@@ -21,14 +19,11 @@ func newScratch() *scratch {
 			kept[place] = true
 		}
 	}
-	return &scratch{kept, changes()}
+	return &scratch{kept}
 }
 
 // tidy removes what the run left; it is false where some of it stays.
 func (s *scratch) tidy() bool {
-	if len(s.kept) == 0 && changes() == s.seen {
-		return true
-	}
 	whole := true
 	for _, top := range scratchFolders {
 		for _, place := range below(top) {
@@ -37,7 +32,6 @@ func (s *scratch) tidy() bool {
 			}
 		}
 	}
-	s.seen = changes()
 	return whole
 }
 
@@ -53,14 +47,4 @@ func below(folder string) []string {
 		found = append(found, place)
 	}
 	return found
-}
-
-func changes() (seen [2]syscall.Timespec) {
-	for n, top := range scratchFolders {
-		var about syscall.Stat_t
-		if syscall.Stat(top, &about) == nil {
-			seen[n] = about.Ctim
-		}
-	}
-	return seen
 }
