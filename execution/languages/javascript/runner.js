@@ -176,7 +176,6 @@ const failure = (type, message) => Buffer.from(JSON.stringify({ type, message, s
 class Scratch {
   constructor() {
     this.kept = new Set(this.paths());
-    this.seen = this.changes();
   }
 
   /** Every path in the scratch folders, the deepest first. */
@@ -193,20 +192,15 @@ class Scratch {
     return found;
   }
 
-  changes() {
-    return SCRATCH.map((top) => fs.statSync(top, { bigint: true }).ctimeNs).join();
-  }
-
   /** Remove what the run left; false where some of it stays. */
   tidy() {
-    if (!this.kept.size && this.changes() === this.seen) return true;
+    // Not by the folders' times, which on older kernels are too coarse to tell.
     try {
       for (const place of this.paths()) {
         if (this.kept.has(place)) continue;
         if (fs.lstatSync(place).isDirectory()) fs.rmdirSync(place);
         else fs.unlinkSync(place);
       }
-      this.seen = this.changes();
       return true;
     } catch {
       return false;
