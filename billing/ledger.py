@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, func, select, update
 
 from billing.models import (
+    Call,
     CallState,
     Entry,
     EntryKind,
@@ -29,6 +30,8 @@ from billing.models import (
     Wallet,
     WalletKind,
 )
+from catalog.models import Algorithm, Version
+from core.accounts.models import Account, Key
 from core.errors import BadInput, InsufficientCredits, NotFound
 
 
@@ -157,6 +160,14 @@ async def charge_reservation(session: AsyncSession, kept: Reservation) -> bool:
     return True
 
 
+_REFERENCES: tuple[tuple[Any, Any], ...] = (
+    (Entry.wallet_id, Wallet.id),
+    (Hold.wallet_id, Wallet.id),
+    (Call.account_id, Account.id),
+    (Call.key_id, Key.id),
+    (Call.algorithm_id, Algorithm.id),
+    (Call.version_id, Version.id),
+)
 # In the order of the parameters of `settle_calls`.
 _COLUMNS = (
     "id", "parent_id", "account_id", "key_id", "algorithm_id", "version_id", "earner", "state",
@@ -254,6 +265,19 @@ async def differences(session: AsyncSession) -> list[str]:
     found += [f"transaction {row[0]} doesn't sum to zero" for row in uneven]
     found += await _wallet_differences(session)
     found += await _reservation_differences(session)
+    found += await _dangling(session)
+    return found
+
+
+async def _dangling(session: AsyncSession) -> list[str]:
+    """Name what refers to rows that aren't there, which the database doesn't look up itself."""
+    found: list[str] = []
+    for column, named in _REFERENCES:
+        absent = select(column).where(
+            column.is_not(None), ~select(named).where(named == column).exists()
+        )
+        rows = await session.scalars(absent.distinct().limit(10))
+        found += [f"{column} names {one}, which isn't there" for one in rows]
     return found
 
 

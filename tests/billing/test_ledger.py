@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import col, func, select
 
 from billing import ledger, pricing
 from billing.ledger import HoldRequest, Ledger, Settlement
 from billing.models import Call, CallState, Entry, Hold, Reservation, Wallet, WalletKind
 from billing.pricing import FREE, Charge
+from core.accounts import service
 from core.clock import now
 from core.db import Sessions
 from core.errors import BadInput
@@ -69,6 +70,13 @@ async def open_market(sessions: Sessions, credit: int) -> Market:
             algorithm.id,
             version.id,
         )
+
+
+async def balances_of_payer(sessions: Sessions, market: Market) -> tuple[int, int]:
+    """The payer's balance, and what is held of it."""
+    async with sessions() as session:
+        wallet = await session.get_one(Wallet, market.payer_wallet)
+        return wallet.balance, wallet.held
 
 
 async def balances(sessions: Sessions, market: Market) -> tuple[int, int, int]:
@@ -134,6 +142,63 @@ async def test_a_small_call_is_paid_though_a_large_one_before_it_was_refused(
     market = await open_market(sessions, 1_000)
     asked = [market.request(amount) for amount in (400, 700, 600, 1)]
     assert await money.hold(asked) == [True, False, True, False]
+
+
+async def test_wallets_of_one_group_are_each_held_out_of_their_own(
+    sessions: Sessions, money: Ledger
+) -> None:
+    market = await open_market(sessions, 1_000)
+    other = await add_person(sessions, "other", credit=500)
+    async with sessions() as session:
+        wallet = (await ledger.wallet_of(session, other.id)).id
+    others = [HoldRequest(uuid4(), wallet, 250, now() + LATER) for _ in range(2)]
+    # What both can pay whole; then one that can't, and one that nobody has.
+    assert await money.hold([market.request(300), *others, market.request(400)]) == [True] * 4
+    nobodys = HoldRequest(uuid4(), uuid4(), 1, now() + LATER)
+    more = [market.request(300), HoldRequest(uuid4(), wallet, 1, now() + LATER), nobodys]
+    assert await money.hold(more) == [True, False, False]
+    assert await balances(sessions, market) == (1_000, 1_000, 0)
+    async with sessions() as session:
+        assert (await ledger.wallet_of(session, other.id)).held == 500
+        assert await ledger.differences(session) == []
+
+
+async def test_a_share_for_nobody_is_refused_whole(sessions: Sessions, money: Ledger) -> None:
+    market = await open_market(sessions, 1_000)
+    held = market.request(200)
+    await money.hold([held])
+    market.earner_wallet = uuid4()
+    with pytest.raises(Exception, match="nobody to be shared with"):
+        await money.settle([market.settlement(held.call_id, Charge(100, 1))])
+    assert await balances_of_payer(sessions, market) == (1_000, 200)
+
+
+@pytest.mark.parametrize("table", ["wallet", "account", "key", "algorithm", "version"])
+async def test_what_the_books_may_name_cant_be_deleted(
+    sessions: Sessions, money: Ledger, table: str
+) -> None:
+    market = await open_market(sessions, 1_000)
+    async with sessions.begin() as session:
+        await service.add_key(session, market.payer, "a program")
+    with pytest.raises(DBAPIError, match="the books may name"):
+        async with sessions.begin() as session:
+            await session.execute(text(f"DELETE FROM {table}"))
+
+
+async def test_what_names_nothing_is_found(sessions: Sessions, money: Ledger) -> None:
+    market = await open_market(sessions, 1_000)
+    held = market.request(200)
+    await money.hold([held])
+    nothing = uuid4()
+    market.version = nothing
+    await money.settle([market.settlement(held.call_id, Charge(100, 1))])
+    async with sessions.begin() as session:
+        await session.execute(
+            text("UPDATE entry SET wallet_id = :id WHERE kind = 'share'"), {"id": nothing}
+        )
+        found = await ledger.differences(session)
+    assert f"Call.version_id names {nothing}, which isn't there" in found
+    assert f"Entry.wallet_id names {nothing}, which isn't there" in found
 
 
 async def test_an_author_may_call_their_own_algorithm(sessions: Sessions, money: Ledger) -> None:
